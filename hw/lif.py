@@ -1,0 +1,123 @@
+"""The LIF step in hardware: the equations of ``golden/lif.py``, one step a cycle, four stages."""
+
+from amaranth.hdl import Const, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from lifarray.golden.config import DECAY_ONE, MAX_FRAC_BITS
+
+LIF_STAGES = 4
+"""Cycles from an input of `LifPipeline` to its output; as many neurons are in flight at once."""
+
+
+def neuron_layout(vmem_bits):
+    """State of one neuron between steps: vmem, and whether it stands at or above the threshold."""
+    return data.StructLayout({"vmem": signed(vmem_bits), "fired": 1})
+
+
+def parameters_layout(vmem_bits):
+    """What all neurons of a layer share, ready for `LifPipeline`."""
+    return data.StructLayout(
+        {
+            "v_threshold": vmem_bits - 1,
+            "v_subtract": vmem_bits - 1,
+            "decay": 9,
+            "frac_bits": MAX_FRAC_BITS.bit_length(),
+            "zero": 1,
+            "subtract": 1,
+            "zero_delayed": 1,
+            "subtract_delayed": 1,
+        }
+    )
+
+
+class LifPipeline(wiring.Component):
+    """One LIF step of one neuron a cycle.
+
+    The product with the decay factor is two partial products, so that no stage holds more than
+    one multiplier of a few bits, or one adder, or a comparison with the selection after it.
+
+    Parameters
+    ----------
+    current_bits, vmem_bits : int
+
+    Members
+    -------
+    parameters : In(parameters_layout), constant while the pipeline is in use
+    current : In(signed(current_bits))
+    before : In(neuron_layout), the neuron's state before the step
+    after : Out(neuron_layout), its state after the step, `LIF_STAGES` cycles later
+    spike : Out(1), with ``after``
+    saturated : Out(1), with ``after``
+    """
+
+    def __init__(self, current_bits, vmem_bits):
+        self._current_bits = current_bits
+        self._vmem_bits = vmem_bits
+        super().__init__(
+            {
+                "parameters": In(parameters_layout(vmem_bits)),
+                "current": In(signed(current_bits)),
+                "before": In(neuron_layout(vmem_bits)),
+                "after": Out(neuron_layout(vmem_bits)),
+                "spike": Out(1),
+                "saturated": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        p = self.parameters
+        vmem_bits = self._vmem_bits
+        shifted_bits = self._current_bits + MAX_FRAC_BITS
+
+        # Stage 1: partial products, shift of the current.
+        vmem = Signal(signed(vmem_bits))
+        product_low = Signal(signed(vmem_bits + 5))
+        product_high = Signal(signed(vmem_bits + 6))
+        shifted = Signal(signed(shifted_bits))
+        subtract_late = Signal()
+        m.d.comb += vmem.eq(Mux(p.zero_delayed & self.before.fired, 0, self.before.vmem))
+        m.d.sync += [
+            product_low.eq(vmem * p.decay[:4]),
+            product_high.eq(vmem * p.decay[4:]),
+            shifted.eq(self.current << p.frac_bits),
+            subtract_late.eq(p.subtract_delayed & self.before.fired),
+        ]
+
+        # Stage 2: the decayed vmem, and what is added to it.
+        decayed = Signal(signed(vmem_bits + 1))
+        addend = Signal(signed(max(shifted_bits, vmem_bits) + 1))
+        m.d.sync += [
+            decayed.eq((product_low + (product_high << 4) + DECAY_ONE // 2) >> 8),
+            addend.eq(shifted - Mux(subtract_late, p.v_subtract, 0)),
+        ]
+
+        # Stage 3.
+        total = Signal(signed(len(addend) + 1))
+        m.d.sync += total.eq(decayed + addend)
+
+        # Stage 4: saturate, compare, reset. The comparison need not wait for the saturation,
+        # since the threshold lies within the range.
+        highest = (1 << (vmem_bits - 1)) - 1
+        above = Signal()
+        below = Signal()
+        spike = Signal()
+        clamped = Signal(signed(vmem_bits))
+        m.d.comb += [
+            above.eq(total > highest),
+            below.eq(total < -highest - 1),
+            spike.eq(total >= p.v_threshold),
+            clamped.eq(Mux(above, highest, Mux(below, Const(-highest - 1, signed(vmem_bits)), total))),
+        ]
+        m.d.sync += [
+            self.after.vmem.eq(clamped),
+            self.after.fired.eq(spike),
+            self.spike.eq(spike),
+            self.saturated.eq(above | below),
+        ]
+        with m.If(spike & p.zero):
+            m.d.sync += self.after.vmem.eq(0)
+        with m.If(spike & p.subtract):
+            m.d.sync += self.after.vmem.eq(clamped - p.v_subtract)
+        return m

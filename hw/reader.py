@@ -1,0 +1,225 @@
+"""The read half of the memory manager: two streams of 64-bit words over one AXI3 port.
+
+Each stream reserves room in its buffer before it asks for a burst, so the data channel never
+waits for the core and no stream can block the other.
+"""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.fifo import SyncFIFO, SyncFIFOBuffered
+from amaranth.lib.wiring import In, Out
+
+from lifarray.golden.config import CoreConfig
+
+from .address import ADDRESS_BITS, advance
+from .axi import MAX_BURST_BEATS, RESPONSE_ERROR, Axi3Signature, constant_attributes
+from .windows import inside, windows_layout, words_to_page_end
+
+request_layout = data.StructLayout({"address": ADDRESS_BITS, "words": 21})
+"""Words to read in a row, at least 1, from an address that is a multiple of 8."""
+
+OUTSTANDING_BURSTS = 16
+"""Bursts that one stream may have under way."""
+
+
+def burst_words(bus_bits):
+    """64-bit words in the longest burst."""
+    return MAX_BURST_BEATS * bus_bits // 64
+
+
+class ReadStream(wiring.Component):
+    """Splits requests into bursts and keeps their data in order.
+
+    Members
+    -------
+    requests : In(stream of request_layout)
+    words : Out(stream of 64 bits)
+    windows : In(windows_layout)
+    burst : Out(stream), address (32 bits) and words of a burst that may be issued
+    beat_valid, beat_data, beat_error, beat_last : In, a beat of data of this stream
+    outside : Out(1), the next burst lies outside the windows, at ``outside_address``
+    failed : Out(1), memory answered a burst with an error, at ``failed_address``
+    idle : Out(1), no burst is unanswered
+    """
+
+    def __init__(self, bus_bits, depth):
+        self._bus_bits = bus_bits
+        self._depth = depth
+        super().__init__(
+            {
+                "requests": In(stream.Signature(request_layout)),
+                "words": Out(stream.Signature(64)),
+                "windows": In(windows_layout),
+                "burst": Out(stream.Signature(data.StructLayout({"address": 32, "words": 5}))),
+                "beat_valid": In(1),
+                "beat_data": In(bus_bits),
+                "beat_error": In(1),
+                "beat_last": In(1),
+                "outside": Out(1),
+                "outside_address": Out(32),
+                "failed": Out(1),
+                "failed_address": Out(32),
+                "idle": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        longest = burst_words(self._bus_bits)
+
+        # Stage 1: cut the request at pages and at the longest burst.
+        address = Signal(ADDRESS_BITS)
+        left = Signal(21)
+        here = Signal(5)
+        to_page_end = Signal(10)
+        next_free = Signal()  # stage 2 takes a burst in this cycle
+        m.d.comb += to_page_end.eq(words_to_page_end(address))
+        with m.If((left <= longest) & (left <= to_page_end)):
+            m.d.comb += here.eq(left)
+        with m.Elif(to_page_end < longest):
+            m.d.comb += here.eq(to_page_end)
+        with m.Else():
+            m.d.comb += here.eq(longest)
+        last_cut = Signal()
+        m.d.comb += [
+            last_cut.eq((left == 0) | ((left == here) & next_free)),
+            self.requests.ready.eq(last_cut),
+        ]
+        with m.If(next_free & (left != 0)):
+            m.d.sync += [address.eq(advance(address, here << 3)), left.eq(left - here)]
+        with m.If(self.requests.valid & self.requests.ready):
+            m.d.sync += [address.eq(self.requests.payload.address), left.eq(self.requests.payload.words)]
+
+        # Stage 2: a burst waits for its window check, room and a place among the outstanding.
+        burst_valid = Signal()
+        burst_address = Signal(ADDRESS_BITS)
+        burst = Signal(5)
+        m.submodules.addresses = addresses = SyncFIFO(width=32, depth=OUTSTANDING_BURSTS)
+        room = Signal(range(self._depth + 1), init=self._depth)
+        allowed = Signal()
+        issued = Signal()
+        m.d.comb += [
+            next_free.eq(~burst_valid | issued),
+            allowed.eq(inside(self.windows, burst_address)),
+            self.outside.eq(burst_valid & ~allowed),
+            self.outside_address.eq(burst_address),
+            self.burst.valid.eq(burst_valid & allowed & (room >= burst) & addresses.w_rdy),
+            self.burst.payload.address.eq(burst_address),
+            self.burst.payload.words.eq(burst),
+            issued.eq(self.burst.valid & self.burst.ready),
+            addresses.w_data.eq(burst_address),
+            addresses.w_en.eq(issued),
+        ]
+        with m.If(next_free):
+            m.d.sync += [burst_valid.eq(left != 0), burst_address.eq(address), burst.eq(here)]
+
+        # Data comes back in order, into room that was kept for it.
+        m.submodules.buffer = buffer = SyncFIFOBuffered(width=64, depth=self._depth)
+        if self._bus_bits == 64:
+            m.d.comb += [buffer.w_data.eq(self.beat_data), buffer.w_en.eq(self.beat_valid)]
+        else:
+            low = Signal(32)
+            odd = Signal()
+            m.d.comb += [buffer.w_data.eq(Cat(low, self.beat_data)), buffer.w_en.eq(self.beat_valid & odd)]
+            with m.If(self.beat_valid):
+                m.d.sync += [odd.eq(~odd), low.eq(self.beat_data)]
+        m.d.comb += [
+            addresses.r_en.eq(self.beat_valid & self.beat_last),
+            self.idle.eq(~addresses.r_rdy),
+            self.failed.eq(self.beat_valid & self.beat_error),
+            self.failed_address.eq(addresses.r_data),
+            self.words.payload.eq(buffer.r_data),
+            self.words.valid.eq(buffer.r_rdy),
+            buffer.r_en.eq(self.words.ready),
+        ]
+        taken = self.words.valid & self.words.ready
+        m.d.sync += room.eq(room - Mux(issued, burst, 0) + taken)
+        return m
+
+
+class Reader(wiring.Component):
+    """Two `ReadStream` on the read channels of an AXI3 port; their numbers are their IDs.
+
+    Members
+    -------
+    bus : Out(Axi3Signature), of which this drives the read channels
+    requests0, requests1 : In(stream of request_layout)
+    words0, words1 : Out(stream of 64 bits)
+    windows : In(windows_layout)
+    halt : In(1), issue nothing more
+    error_outside, error_failed : Out(1), at ``error_address``
+    idle : Out(1), nothing is unanswered
+    beat : Out(1), for the counters
+    """
+
+    def __init__(self, config: CoreConfig):
+        self._config = config
+        super().__init__(
+            {
+                "bus": Out(Axi3Signature(config.bus_bits, 1)),
+                "requests0": In(stream.Signature(request_layout)),
+                "requests1": In(stream.Signature(request_layout)),
+                "words0": Out(stream.Signature(64)),
+                "words1": Out(stream.Signature(64)),
+                "windows": In(windows_layout),
+                "halt": In(1),
+                "error_outside": Out(1),
+                "error_failed": Out(1),
+                "error_address": Out(32),
+                "idle": Out(1),
+                "beat": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        bus = self.bus
+        bus_bits = self._config.bus_bits
+        m.submodules.stream0 = stream0 = ReadStream(bus_bits, self._config.stream_fifo_words)
+        m.submodules.stream1 = stream1 = ReadStream(bus_bits, self._config.weight_fifo_words)
+        wiring.connect(m, wiring.flipped(self.requests0), stream0.requests)
+        wiring.connect(m, wiring.flipped(self.requests1), stream1.requests)
+        wiring.connect(m, wiring.flipped(self.words0), stream0.words)
+        wiring.connect(m, wiring.flipped(self.words1), stream1.words)
+        constant_attributes(m, bus, "ar", bus_bits)
+
+        # Stream 0 goes first: its few words decide which rows stream 1 needs.
+        free = Signal()
+        m.d.comb += free.eq((~bus.arvalid | bus.arready) & ~self.halt)
+        with m.If(bus.arready):
+            m.d.sync += bus.arvalid.eq(0)
+        beats_per_word = 64 // bus_bits
+        for i, source in enumerate((stream0, stream1)):
+            granted = Signal(name=f"granted{i}")
+            m.d.comb += [
+                granted.eq(source.burst.valid if i == 0 else source.burst.valid & ~stream0.burst.valid),
+                source.burst.ready.eq(free & granted),
+                source.windows.eq(self.windows),
+                source.beat_valid.eq(bus.rvalid & (bus.rid == i)),
+                source.beat_data.eq(bus.rdata),
+                source.beat_error.eq(bus.rresp[RESPONSE_ERROR]),
+                source.beat_last.eq(bus.rlast),
+            ]
+            with m.If(free & granted):
+                m.d.sync += [
+                    bus.arvalid.eq(1),
+                    bus.arid.eq(i),
+                    bus.araddr.eq(source.burst.payload.address),
+                    bus.arlen.eq(source.burst.payload.words * beats_per_word - 1),
+                ]
+        m.d.comb += [
+            bus.rready.eq(1),
+            self.beat.eq(bus.rvalid),
+            self.idle.eq(stream0.idle & stream1.idle),
+            self.error_failed.eq(stream0.failed | stream1.failed),
+            self.error_outside.eq(stream0.outside | stream1.outside),
+        ]
+        with m.If(stream0.failed):
+            m.d.comb += self.error_address.eq(stream0.failed_address)
+        with m.Elif(stream1.failed):
+            m.d.comb += self.error_address.eq(stream1.failed_address)
+        with m.Elif(stream0.outside):
+            m.d.comb += self.error_address.eq(stream0.outside_address)
+        with m.Else():
+            m.d.comb += self.error_address.eq(stream1.outside_address)
+        return m

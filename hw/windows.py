@@ -1,0 +1,27 @@
+"""Address windows: the only memory that the core touches."""
+
+from amaranth.hdl import Cat
+from amaranth.lib import data
+
+from lifarray.golden.registers import N_WINDOWS, PAGE_BITS
+
+page_window = data.StructLayout({"first": 32 - PAGE_BITS, "last": 32 - PAGE_BITS})
+windows_layout = data.ArrayLayout(page_window, N_WINDOWS)
+"""First and last page of each window, inclusive; closed where the last is below the first."""
+
+WORDS_PER_PAGE = (1 << PAGE_BITS) // 8
+
+
+def inside(windows, address):
+    """Whether the page of a 33-bit address lies in a window; an address beyond 2^32 does not.
+
+    No burst crosses a page, so this decides for a whole burst.
+    """
+    page = address[PAGE_BITS:32]
+    hits = Cat((windows[i].first <= page) & (page <= windows[i].last) for i in range(N_WINDOWS))
+    return hits.any() & ~address[32]
+
+
+def words_to_page_end(address):
+    """64-bit words from an address, a multiple of 8, to the end of its page."""
+    return WORDS_PER_PAGE - address[3:PAGE_BITS]

@@ -1,0 +1,156 @@
+"""The write half of the memory manager: runs of words, cut into AXI3 bursts."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.fifo import SyncFIFO
+from amaranth.lib.wiring import In, Out
+
+from lifarray.golden.config import CoreConfig
+
+from .address import ADDRESS_BITS, advance
+from .axi import RESPONSE_ERROR, Axi3Signature, constant_attributes
+from .reader import burst_words
+from .windows import inside, windows_layout, words_to_page_end
+
+run_layout = data.StructLayout({"address": ADDRESS_BITS, "words": 11, "half": 1})
+"""Words to write in a row, at least 1. With ``half`` it is one 32-bit value, given in both halves
+of its word, and its address is a multiple of 4."""
+
+BUFFER_WORDS = 64
+OUTSTANDING_BURSTS = 8
+
+
+class Writer(wiring.Component):
+    """Writes runs of words.
+
+    A burst is announced only when all its data is here, so that it never blocks the port, and
+    whatever was announced is also sent.
+
+    Members
+    -------
+    bus : Out(Axi3Signature), of which this drives the write channels
+    runs : In(stream of run_layout)
+    words : In(stream of 64 bits), the runs' data
+    windows : In(windows_layout)
+    halt : In(1), announce nothing more
+    error_outside : Out(1), the next burst lies outside the windows, at ``error_address``
+    error_failed : Out(1), memory answered a burst with an error, at ``error_address``
+    idle : Out(1), no burst is announced, under way or unanswered
+    drained : Out(1), besides, nothing waits to be written
+    beat : Out(1), for the counters
+    """
+
+    def __init__(self, config: CoreConfig):
+        self._config = config
+        super().__init__(
+            {
+                "bus": Out(Axi3Signature(config.bus_bits, 1)),
+                "runs": In(stream.Signature(run_layout)),
+                "words": In(stream.Signature(64)),
+                "windows": In(windows_layout),
+                "halt": In(1),
+                "error_outside": Out(1),
+                "error_failed": Out(1),
+                "error_address": Out(32),
+                "idle": Out(1),
+                "drained": Out(1),
+                "beat": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        bus = self.bus
+        bus_bits = self._config.bus_bits
+        longest = burst_words(bus_bits)
+        m.submodules.buffer = buffer = SyncFIFO(width=64, depth=BUFFER_WORDS)
+        m.submodules.addresses = addresses = SyncFIFO(width=32, depth=OUTSTANDING_BURSTS)
+        m.d.comb += [
+            buffer.w_data.eq(self.words.payload),
+            buffer.w_en.eq(self.words.valid),
+            self.words.ready.eq(buffer.w_rdy),
+        ]
+        constant_attributes(m, bus, "aw", bus_bits)
+
+        address = Signal(ADDRESS_BITS)
+        left = Signal(11)
+        half = Signal()
+        to_page_end = Signal(10)
+        here = Signal(5)
+        m.d.comb += to_page_end.eq(words_to_page_end(address))
+        beats_per_word = 64 // bus_bits
+        beat_in_word = Signal(range(beats_per_word))
+        last_beat_in_word = beat_in_word == beats_per_word - 1
+        waiting = Signal()
+
+        with m.FSM() as fsm:
+            with m.State("RUN"):
+                m.d.comb += [waiting.eq(1), self.runs.ready.eq(~self.halt)]
+                m.d.sync += [
+                    address.eq(self.runs.payload.address),
+                    left.eq(self.runs.payload.words),
+                    half.eq(self.runs.payload.half),
+                ]
+                with m.If(self.runs.valid & self.runs.ready):
+                    m.next = "CUT"
+            with m.State("CUT"):
+                m.d.comb += waiting.eq(1)
+                with m.If((left <= longest) & (left <= to_page_end)):
+                    m.d.sync += here.eq(left)
+                with m.Elif(to_page_end < longest):
+                    m.d.sync += here.eq(to_page_end)
+                with m.Else():
+                    m.d.sync += here.eq(longest)
+                m.next = "FILL"
+            with m.State("FILL"):
+                m.d.comb += waiting.eq(1)
+                allowed = Signal()
+                m.d.comb += [allowed.eq(inside(self.windows, address)), self.error_outside.eq(~allowed)]
+                m.d.sync += [
+                    bus.awaddr.eq(address),
+                    bus.awlen.eq(here * beats_per_word - 1),
+                ]
+                with m.If(~self.halt & allowed & (buffer.level >= here) & addresses.w_rdy):
+                    m.d.comb += addresses.w_en.eq(1)
+                    m.d.sync += bus.awvalid.eq(1)
+                    m.next = "ADDRESS"
+            with m.State("ADDRESS"):
+                with m.If(bus.awready):
+                    m.d.sync += bus.awvalid.eq(0)
+                    m.next = "DATA"
+            with m.State("DATA"):
+                m.d.comb += [bus.wvalid.eq(1), bus.wlast.eq((here == 1) & last_beat_in_word)]
+                with m.If(bus.wready):
+                    m.d.sync += beat_in_word.eq(Mux(last_beat_in_word, 0, beat_in_word + 1))
+                    with m.If(last_beat_in_word):
+                        m.d.comb += buffer.r_en.eq(1)
+                        m.d.sync += [
+                            address.eq(advance(address, 8)),
+                            left.eq(left - 1),
+                            here.eq(here - 1),
+                        ]
+                        with m.If(left == 1):
+                            m.next = "RUN"
+                        with m.Elif(here == 1):
+                            m.next = "CUT"
+
+        # A half word covers the four bytes that its address names.
+        upper = address[2]
+        if bus_bits == 64:
+            strobe = Mux(half, Mux(upper, 0xF0, 0x0F), 0xFF)
+            m.d.comb += bus.wdata.eq(buffer.r_data)
+        else:
+            strobe = Mux(half & (beat_in_word != upper), 0, 0xF)
+            m.d.comb += bus.wdata.eq(buffer.r_data.word_select(beat_in_word, 32))
+        m.d.comb += [
+            bus.wstrb.eq(strobe),
+            bus.bready.eq(1),
+            addresses.w_data.eq(address),
+            addresses.r_en.eq(bus.bvalid),
+            self.error_failed.eq(bus.bvalid & bus.bresp[RESPONSE_ERROR]),
+            self.error_address.eq(Mux(self.error_failed, addresses.r_data, address)),
+            self.idle.eq(waiting & ~addresses.r_rdy),
+            self.drained.eq(self.idle & fsm.ongoing("RUN") & ~self.runs.valid & (buffer.level == 0)),
+            self.beat.eq(bus.wvalid & bus.wready),
+        ]
+        return m
