@@ -1,5 +1,5 @@
 """Simulation of the core: cocotb on Verilator or Icarus."""
 
-from .simulate import Simulation, count_mismatches, simulate
+from .simulation import Simulation, count_mismatches, simulate
 
 __all__ = ["Simulation", "count_mismatches", "simulate"]

@@ -15,6 +15,7 @@ from pathlib import Path
 from lifarray.golden.errors import UserError
 
 TOP = "top"
+PORTS_PUBLIC = Path(__file__).with_name("ports_public.vlt")
 VERILATOR_MINIMUM = (5, 36)
 VERILATOR_ARGS = [
     "-Wno-fatal",
@@ -116,6 +117,25 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lifarray"
 
 
+def _runner(simulator: Simulator, public: bool):
+    """cocotb's runner for a simulator.
+
+    cocotb makes every signal of a Verilator model public, which triples its run time; unless
+    ``public``, only the ports of the top level and what asks for it in its source are.
+    """
+    from cocotb_tools.runner import Verilator, get_runner
+
+    if simulator.name != "verilator" or public:
+        return get_runner(simulator.name)
+
+    class PortsOnly(Verilator):
+        def _build_command(self):
+            verilate, *rest = super()._build_command()
+            return [[arg for arg in verilate if arg != "--public-flat-rw"], *rest]
+
+    return PortsOnly()
+
+
 @contextlib.contextmanager
 def _environment(simulator):
     """The environment variables that building and running need."""
@@ -134,22 +154,40 @@ def _environment(simulator):
         os.environ.update(saved)
 
 
-def build(verilog: str, simulator: Simulator, *, sources=(), waves=False) -> Path:
+def build(verilog: str, simulator: Simulator, *, sources=(), public=False, waves=False) -> Path:
     """Build ``verilog`` (its module ``top``) and further source files for a simulator.
 
     Builds are cached by content, and safe to ask for from several processes at once.
+
+    Parameters
+    ----------
+    verilog : str
+    simulator : Simulator
+    sources : sequence of path
+        Further Verilog files.
+    public : bool
+        Let cocotb see all signals, not just those of the top level: slower.
+    waves : bool
+        Be able to write waves.
 
     Returns
     -------
     Path
         The build folder.
     """
-    from cocotb_tools.runner import get_runner
-
-    args = VERILATOR_ARGS + (["--trace-fst"] if waves else []) if simulator.name == "verilator" else ["-g2012"]
-    extra = [Path(source).read_text() for source in sources]
     import cocotb
 
+    sources = list(sources)
+    if simulator.name == "verilator":
+        args = VERILATOR_ARGS + (["--trace-fst"] if waves else [])
+        if not public:
+            sources.append(PORTS_PUBLIC)
+    else:
+        args = ["-g2012"]
+        # Icarus does not run an "always @*" until one of its inputs changes. Yosys lets each read a
+        # register of its own for that, which must then change once.
+        verilog = re.sub(r"^  reg (\\\$auto\S+)  = 0;$", r"  reg \1  = 0; initial #1 \1 = 1;", verilog, flags=re.M)
+    extra = [Path(source).read_text() for source in sources]
     key_parts = [verilog, *extra, str(simulator), *args, str(waves), cocotb.__version__, sys.executable]
     key = hashlib.sha256("\0".join(key_parts).encode()).hexdigest()[:24]
     folder = cache_dir() / "sim" / key
@@ -167,7 +205,7 @@ def build(verilog: str, simulator: Simulator, *, sources=(), waves=False) -> Pat
             log = folder / "build.log"
             with _environment(simulator):
                 try:
-                    get_runner(simulator.name).build(
+                    _runner(simulator, public).build(
                         sources=[source, *sources],
                         hdl_toplevel=TOP,
                         build_args=args,

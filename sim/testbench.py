@@ -2,7 +2,7 @@
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import First, RisingEdge, Timer
+from cocotb.triggers import ClockCycles, First, RisingEdge, Timer
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 
 from lifarray.golden.registers import BY_NAME, N_WINDOWS, PAGE_BITS, ErrorCode, field_of
@@ -27,13 +27,18 @@ class Testbench:
 
     def __init__(self, dut):
         self.dut = dut
+        dut.rst.value = 1
         cocotb.start_soon(Clock(dut.clk, CLOCK_NS, unit="ns", impl="gpi").start())
-        self.registers = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil_"), dut.clk, dut.rst)
+        self.registers = None
 
     async def reset(self):
+        """Reset the core; also what begins a test."""
         self.dut.rst.value = 1
-        await Timer(4 * CLOCK_NS, "ns")
-        await RisingEdge(self.dut.clk)
+        await ClockCycles(self.dut.clk, 2)
+        if self.registers is None:
+            # Not earlier: at time 0 Icarus still shows Z on the ready signals.
+            self.registers = AxiLiteMaster(AxiLiteBus.from_prefix(self.dut, "s_axil_"), self.dut.clk, self.dut.rst)
+        await ClockCycles(self.dut.clk, 2)
         self.dut.rst.value = 0
         await RisingEdge(self.dut.clk)
 

@@ -1,6 +1,7 @@
 """Run a network on the simulated RTL of the core, and hold the result against the golden model."""
 
 import json
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -93,8 +94,9 @@ def simulate(
     if program.end > MEMORY_BYTES:
         raise UserError(f"the batch takes {program.end} bytes and the simulated memory has {MEMORY_BYTES}: simulate fewer samples at a time")
     found = runner.find_simulator(simulator)
-    for design in report([top_verilog(config, timing)], f"build for {found}", quiet=not progress):
-        build_dir = runner.build(design, found, sources=[STORAGE])
+    if progress:
+        print(f"building the design for {found} (kept for the next time)", file=sys.stderr)
+    build_dir = runner.build(top_verilog(config, timing), found, sources=[STORAGE])
     with tempfile.TemporaryDirectory(prefix="lifarray-") as temporary:
         folder = Path(temporary)
         job = Job(program, spikes)
