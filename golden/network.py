@@ -1,5 +1,6 @@
 """Networks: layers of integers, run bit-exactly, kept in one checksummed file."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -248,7 +249,8 @@ class Network:
                 archive.comment = _digest(members).encode()
             os.replace(part, path)
         except OSError as error:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                part.unlink()
             raise UserError(f"cannot write {str(path)!r}: {error.strerror}") from None
 
     @classmethod

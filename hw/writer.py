@@ -1,6 +1,6 @@
 """The write half of the memory manager: runs of words, cut into AXI3 bursts."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
@@ -107,7 +107,7 @@ class Writer(wiring.Component):
                 allowed = Signal()
                 m.d.comb += [allowed.eq(inside(self.windows, address)), self.error_outside.eq(~allowed)]
                 m.d.sync += [
-                    bus.awaddr.eq(address),
+                    bus.awaddr.eq(Cat(Const(0, 3), address[3:32])),
                     bus.awlen.eq(here * beats_per_word - 1),
                 ]
                 with m.If(~self.halt & allowed & (buffer.level >= here) & addresses.w_rdy):

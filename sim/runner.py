@@ -154,7 +154,7 @@ def _environment(simulator):
         os.environ.update(saved)
 
 
-def build(verilog: str, simulator: Simulator, *, sources=(), public=False, waves=False) -> Path:
+def build(verilog: str, simulator: Simulator, *, sources=(), public=False) -> Path:
     """Build ``verilog`` (its module ``top``) and further source files for a simulator.
 
     Builds are cached by content, and safe to ask for from several processes at once.
@@ -167,8 +167,6 @@ def build(verilog: str, simulator: Simulator, *, sources=(), public=False, waves
         Further Verilog files.
     public : bool
         Let cocotb see all signals, not just those of the top level: slower.
-    waves : bool
-        Be able to write waves.
 
     Returns
     -------
@@ -179,7 +177,7 @@ def build(verilog: str, simulator: Simulator, *, sources=(), public=False, waves
 
     sources = list(sources)
     if simulator.name == "verilator":
-        args = VERILATOR_ARGS + (["--trace-fst"] if waves else [])
+        args = list(VERILATOR_ARGS)
         if not public:
             sources.append(PORTS_PUBLIC)
     else:
@@ -188,7 +186,7 @@ def build(verilog: str, simulator: Simulator, *, sources=(), public=False, waves
         # register of its own for that, which must then change once.
         verilog = re.sub(r"^  reg (\\\$auto\S+)  = 0;$", r"  reg \1  = 0; initial #1 \1 = 1;", verilog, flags=re.M)
     extra = [Path(source).read_text() for source in sources]
-    key_parts = [verilog, *extra, str(simulator), *args, str(waves), cocotb.__version__, sys.executable]
+    key_parts = [verilog, *extra, str(simulator), *args, cocotb.__version__, sys.executable]
     key = hashlib.sha256("\0".join(key_parts).encode()).hexdigest()[:24]
     folder = cache_dir() / "sim" / key
     try:
@@ -210,7 +208,6 @@ def build(verilog: str, simulator: Simulator, *, sources=(), public=False, waves
                         hdl_toplevel=TOP,
                         build_args=args,
                         build_dir=folder,
-                        waves=waves,
                         timescale=("1ns", "1ps"),
                         log_file=log,
                         always=True,
@@ -222,8 +219,8 @@ def build(verilog: str, simulator: Simulator, *, sources=(), public=False, waves
     return folder
 
 
-def run(build_dir: Path, simulator: Simulator, test_module: str, work_dir: Path, *, env=None, plusargs=(), waves=False):
-    """Run the cocotb tests of ``test_module`` on a build.
+def run(build_dir: Path, simulator: Simulator, test_module: str, work_dir: Path, *, tests=None, env=None, plusargs=()):
+    """Run the cocotb tests of ``test_module``, or those that ``tests`` names, on a build.
 
     Raises
     ------
@@ -246,7 +243,7 @@ def run(build_dir: Path, simulator: Simulator, test_module: str, work_dir: Path,
                 results_xml=str(work_dir / "results.xml"),
                 extra_env=env or {},
                 plusargs=list(plusargs),
-                waves=waves,
+                test_filter=rf"\.({'|'.join(tests)})$" if tests else None,
                 log_file=log,
                 timescale=None if simulator.name == "verilator" else ("1ns", "1ps"),
             )

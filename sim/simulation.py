@@ -19,6 +19,7 @@ from . import runner
 from .ddr import DdrTiming
 from .job import Job
 from .memory import write_image
+from .top import CoreWithDdr, verilog
 
 MEMORY_BYTES = 32 << 20
 """Size of the simulated memory: one build serves all networks that fit."""
@@ -42,16 +43,6 @@ class Simulation:
     layers: list
     counters: list
     simulator: str
-
-
-def top_verilog(config: CoreConfig, timing: DdrTiming) -> str:
-    """The simulated design as Verilog: a core, and `Ddr` behind it."""
-    from amaranth.back.verilog import convert
-
-    from .top import CoreWithDdr
-
-    top = CoreWithDdr(config, MEMORY_BYTES, timing)
-    return convert(top, name=runner.TOP, emit_src=False, strip_internal_attrs=True)
 
 
 def simulate(
@@ -96,7 +87,7 @@ def simulate(
     found = runner.find_simulator(simulator)
     if progress:
         print(f"building the design for {found} (kept for the next time)", file=sys.stderr)
-    build_dir = runner.build(top_verilog(config, timing), found, sources=[STORAGE])
+    build_dir = runner.build(verilog(CoreWithDdr(config, MEMORY_BYTES, timing)), found, sources=[STORAGE])
     with tempfile.TemporaryDirectory(prefix="lifarray-") as temporary:
         folder = Path(temporary)
         job = Job(program, spikes)
@@ -134,11 +125,11 @@ def _lines_of(path: Path, task):
             return
 
 
-def count_mismatches(network: Network, spikes, simulation: Simulation) -> int:
+def count_mismatches(network: Network, spikes, simulation: Simulation, config: CoreConfig | None = None) -> int:
     """Bits, potentials and counters in which a simulation differs from the golden model.
 
-    Counts each spike of each layer, each vmem that was read, and the core's counters of events
-    and saturations.
+    Counts each spike of each layer, each vmem that was read, and the core's counters of
+    saturations and, for a known config, events.
     """
     results = network.run(spikes)
     mismatches = 0
@@ -146,6 +137,9 @@ def count_mismatches(network: Network, spikes, simulation: Simulation) -> int:
         mismatches += int((found_spikes != expected.spikes).sum())
         if found_vmem is not None:
             mismatches += int((found_vmem != expected.vmem).sum())
-    saturations = sum(counters["saturations"] for counters in simulation.counters)
-    mismatches += saturations != sum(result.saturations for result in results)
+    totals = {name: sum(counters[name] for counters in simulation.counters) for name in ("saturations", "events")}
+    mismatches += totals["saturations"] != sum(result.saturations for result in results)
+    if config is not None:
+        tiles = [config.tiles(layer.n_neurons) for layer in network.layers]
+        mismatches += totals["events"] != sum(n * result.events for n, result in zip(tiles, results))
     return mismatches

@@ -1,5 +1,7 @@
 """Driving the core from cocotb through its registers, as the board's driver does."""
 
+import logging
+
 import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, First, RisingEdge, Timer
@@ -38,6 +40,8 @@ class Testbench:
         if self.registers is None:
             # Not earlier: at time 0 Icarus still shows Z on the ready signals.
             self.registers = AxiLiteMaster(AxiLiteBus.from_prefix(self.dut, "s_axil_"), self.dut.clk, self.dut.rst)
+            for half in (self.registers.write_if, self.registers.read_if):
+                half.log.setLevel(logging.WARNING)
         await ClockCycles(self.dut.clk, 2)
         self.dut.rst.value = 0
         await RisingEdge(self.dut.clk)

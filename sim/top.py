@@ -1,15 +1,17 @@
-"""What is simulated: the core and a memory behind it."""
+"""What is simulated: the core, with a memory behind it or with its port laid open."""
 
+from amaranth.back.verilog import convert
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from lifarray.golden.config import CoreConfig
 from lifarray.golden.registers import MAP_SIZE
-from lifarray.hw.axi import Axi4LiteSignature
+from lifarray.hw.axi import Axi3Signature, Axi4LiteSignature
 from lifarray.hw.core import LifCore
 
 from .ddr import Ddr, DdrTiming
+from .runner import TOP
 
 
 class CoreWithDdr(wiring.Component):
@@ -35,3 +37,41 @@ class CoreWithDdr(wiring.Component):
         wiring.connect(m, wiring.flipped(self.s_axil), core.s_axil)
         m.d.comb += self.irq.eq(core.irq)
         return m
+
+
+class CoreOnAxi4(wiring.Component):
+    """A core alone; its AXI3 port has the lengths and locks of AXI4, which bus models expect.
+
+    Members
+    -------
+    s_axil : In(Axi4LiteSignature)
+    m_axi : Out, Axi3Signature with AWLEN and ARLEN of 8 bits, AWLOCK and ARLOCK of 1
+    irq : Out(1)
+    """
+
+    def __init__(self, config: CoreConfig):
+        self._config = config
+        members = dict(Axi3Signature(config.bus_bits, 1).members)
+        members.update(awlen=Out(8), arlen=Out(8), awlock=Out(1), arlock=Out(1))
+        super().__init__(
+            {
+                "s_axil": In(Axi4LiteSignature((MAP_SIZE - 1).bit_length())),
+                "m_axi": Out(wiring.Signature(members)),
+                "irq": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.core = core = LifCore(self._config)
+        wiring.connect(m, wiring.flipped(self.s_axil), core.s_axil)
+        for name, member in core.m_axi.signature.members.items():
+            inner, port = getattr(core.m_axi, name), getattr(self.m_axi, name)
+            m.d.comb += port.eq(inner) if member.flow == Out else inner.eq(port)
+        m.d.comb += self.irq.eq(core.irq)
+        return m
+
+
+def verilog(component) -> str:
+    """A component as the top module of a simulation."""
+    return convert(component, name=TOP, emit_src=False, strip_internal_attrs=True)

@@ -1,0 +1,53 @@
+"""Random networks that reach the corners of the arithmetic."""
+
+import numpy as np
+
+from lifarray.golden.lif import ResetMode
+from lifarray.golden.network import Layer, Network
+
+MODES = [mode.name.lower() for mode in ResetMode]
+
+
+def random_network(rng, vmem_bits=None, max_size=6, max_steps=70, widest=8):
+    """A network that visits every mode, rounding, saturation, empty and full rasters.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    vmem_bits : int
+        By default drawn from 4 to 19.
+    max_size, max_steps : int
+        Largest layer and longest run.
+    widest : int
+        Bits of the widest weights, 4 or 8.
+
+    Returns
+    -------
+    (Network, bool [n_samples, n_steps, fan_in])
+    """
+    vmem_bits = vmem_bits or int(rng.integers(4, 20))
+    highest = 2 ** (vmem_bits - 1) - 1
+    sizes = rng.integers(1, max_size + 1, size=rng.integers(2, 4))
+    layers = []
+    for i, (fan_in, n_neurons) in enumerate(zip(sizes, sizes[1:])):
+        weight_bits = int(rng.choice([4, widest]))
+        bias_rows = int(rng.integers(0, 3))
+        reach = 2 ** (weight_bits - 1)
+        layers.append(
+            Layer(
+                f"layer{i}",
+                rng.integers(-reach, reach, size=(fan_in + bias_rows, n_neurons)),
+                weight_bits,
+                v_threshold=int(rng.integers(1, highest + 1)),
+                v_subtract=int(rng.integers(0, highest + 1)),
+                decay=int(rng.choice([0, 1, 128, 230, 255, 256, rng.integers(0, 257)])),
+                frac_bits=int(rng.integers(0, 8)),
+                reset_mode=str(rng.choice(MODES)),
+                v_init=int(rng.integers(-highest - 1, highest + 1)) if rng.random() < 0.3 else 0,
+                bias_rows=bias_rows,
+            )
+        )
+    n_steps = int(rng.integers(1, max_steps + 1))
+    density = rng.choice([0.0, 0.1, 0.5, 1.0])
+    spikes = rng.random((int(rng.integers(1, 4)), n_steps, sizes[0])) < density
+    return Network(layers, n_steps, vmem_bits=vmem_bits), spikes

@@ -1,0 +1,421 @@
+"""cocotb bench of the core alone: random networks, every error, and recovery.
+
+The settings come as JSON in ``LIFARRAY_BENCH``: the config's fields, ``seed`` and ``count``.
+"""
+
+import json
+import os
+
+import cocotb
+import numpy as np
+from cocotb.triggers import ClockCycles
+
+from lifarray.golden.config import CoreConfig
+from lifarray.golden.descriptor import DESCRIPTOR_BYTES, pack_descriptor
+from lifarray.golden.network import Layer, Network
+from lifarray.golden.program import Program
+from lifarray.golden.registers import BY_NAME, MAP_HASH, REGISTERS, ErrorCode
+
+from . import bus_memory
+from .random_networks import random_network
+from .testbench import RunFailed, Testbench
+
+PAGE = 4096
+BASE = 0x1000_0000
+MEMORY_BYTES = 1 << 20
+TIMEOUT_CYCLES = 400_000
+
+settings = json.loads(os.environ.get("LIFARRAY_BENCH", "{}"))
+config = CoreConfig(**settings.get("config", {}))
+seed = settings.get("seed", 0)
+
+
+class CoreBench(Testbench):
+    """The core with cocotbext-axi's memory behind it."""
+
+    def __init__(self, dut, rng):
+        super().__init__(dut)
+        self.rng = rng
+        self.memory = bus_memory.BusMemory(BASE, MEMORY_BYTES, rng)
+        self.subordinate = None
+
+    async def reset(self):
+        await super().reset()
+        if self.subordinate is None:
+            self.subordinate = bus_memory.connect(self.memory, self.dut, "m_axi_")
+            await ClockCycles(self.dut.clk, 2)
+
+    def place(self, network, spikes):
+        """Put a network and its input into memory; returns its Program."""
+        n_samples, n_steps, _ = spikes.shape
+        program = Program(network, config, n_samples, n_steps, BASE, read_vmem=True)
+        assert program.end <= BASE + MEMORY_BYTES
+        self.memory.load(program.weight_image() | program.list_image() | program.input_image(spikes))
+        self.memory.forget_writes()
+        return program
+
+    async def run_and_check(self, network, spikes):
+        """Run a network and compare all that it leaves with the golden model."""
+        program = self.place(network, spikes)
+        await self.close_windows()
+        await self.open_window(0, program.base, program.end)
+        counters = await self.run(program.list_address, program.list_count, TIMEOUT_CYCLES)
+        self.check(network, spikes, program, counters)
+        return counters
+
+    def check(self, network, spikes, program, counters):
+        regions = program.output_regions()
+        found = program.decode({key: self.memory.words(*region) for key, region in regions.items()})
+        results = network.run(spikes)
+        for layer, (found_spikes, found_vmem), result in zip(network.layers, found, results):
+            compare(layer.name, "spike", found_spikes, result.spikes)
+            compare(layer.name, "vmem", found_vmem, result.vmem)
+        tiles = [config.tiles(layer.n_neurons) for layer in network.layers]
+        assert counters["saturations"] == sum(result.saturations for result in results)
+        assert counters["events"] == sum(n * result.events for n, result in zip(tiles, results))
+        allowed = np.zeros_like(self.memory.written)
+        for (kind, g, i), (address, n_words) in regions.items():
+            n_bytes = n_words * 8
+            if kind == "vmem":
+                n_bytes = len(program.groups[g]) * network.layers[i].n_neurons * 4
+            allowed[address - BASE :][:n_bytes] = True
+        assert (self.memory.written == allowed).all(), "bytes written that are not output, or output not written"
+        assert not self.memory.outside
+        assert counters["write_beats"] >= allowed.sum() // (config.bus_bits // 8)
+
+
+def compare(layer, what, found, expected):
+    """Fail at the first difference, with its place and both values."""
+    if (found == expected).all():
+        return
+    where = np.argwhere(found != expected)[0]
+    names = ("sample", "step", "neuron") if what == "spike" else ("sample", "neuron")
+    place = ", ".join(f"{name} {index}" for name, index in zip(names, where))
+    index = tuple(where)
+    raise AssertionError(f"layer {layer}, {place}: {what} is {found[index]}, must be {expected[index]} (seed {seed})")
+
+
+async def begin(dut):
+    """A bench after reset, on a generator of its own."""
+    dut._log.info("seed %d, %s", seed, config)
+    tb = CoreBench(dut, np.random.default_rng(seed))
+    await tb.reset()
+    return tb
+
+
+@cocotb.test()
+async def random_networks(dut):
+    """Back to back without reset, with and without pauses."""
+    tb = await begin(dut)
+    for i in range(settings.get("count", 10)):
+        if i:
+            bus_memory.pause_randomly(tb.subordinate, tb.rng)
+        network, spikes = random_network(
+            tb.rng, vmem_bits=config.vmem_bits, max_size=40, max_steps=int(tb.rng.choice([5, 20, 64, 140])), widest=config.weight_bits
+        )
+        dut._log.info("network %s, spikes %s", network.sizes, spikes.shape)
+        await tb.run_and_check(network, spikes)
+
+
+@cocotb.test()
+async def register_fields(dut):
+    """Every register reads what the map says; rw fields keep what was written, byte by byte."""
+    tb = await begin(dut)
+    assert await tb.read("MAP_HASH") == MAP_HASH
+    for name in ("lanes", "fire_units"):
+        assert await tb.read("CAPS0", name) == getattr(config, name)
+    for name in ("weight_bits", "current_bits", "vmem_bits", "bus_bits"):
+        assert await tb.read("CAPS1", name) == getattr(config, name)
+    for register in REGISTERS:
+        value = await tb.read(register.name)
+        if register.name not in ("MAP_HASH", "CAPS0", "CAPS1"):
+            assert value == register.reset, register.name
+        assert value & ~register.mask == 0
+        if register.access == "ro":
+            await tb.write(register.name, ~value & 0xFFFF_FFFF)
+            assert await tb.read(register.name) == value, f"{register.name} is read-only"
+        elif register.access == "rw":
+            for pattern in (0xFFFF_FFFF, 0, 0x1234_5678, 0xEDCB_A987):
+                await tb.write(register.name, pattern)
+                assert await tb.read(register.name) == pattern & register.mask, register.name
+            await tb.write(register.name, 0)
+            await tb.registers.write(register.address + 2, b"\xff")
+            assert await tb.read(register.name) == 0xFF0000 & register.mask, register.name
+    hole = max(register.address for register in REGISTERS) + 4
+    await tb.registers.write_dword(hole, 0xFFFF_FFFF)
+    assert await tb.registers.read_dword(hole) == 0
+    assert hole not in [register.address for register in BY_NAME.values()]
+
+
+def small_layer(rng, n_neurons=3, **changes):
+    reach = 2 ** (config.weight_bits - 1)
+    values = dict(
+        name="good",
+        weight=rng.integers(-reach, reach, size=(5, n_neurons)),
+        weight_bits=config.weight_bits,
+        v_threshold=reach,
+        v_subtract=1,
+        decay=230,
+    )
+    return Layer(**{**values, **changes})
+
+
+def good_fields(program):
+    """The fields of the first descriptor of a program with one layer."""
+    layout = program._layout
+    layer = program.network.layers[0]
+    return dict(
+        reset_mode=1,
+        four_bit=layer.weight_bits == 4,
+        decay=layer.decay,
+        n_samples=program.n_samples,
+        n_steps=program.n_steps,
+        fan_in=layer.fan_in,
+        n_neurons=layer.n_neurons,
+        v_threshold=layer.v_threshold,
+        v_subtract=layer.v_subtract,
+        input_address=layout["raster", 0, 0],
+        weight_address=layout["weight", 0],
+        output_address=layout["raster", 0, 1],
+        vmem_address=layout["vmem", 0, 0],
+        write_vmem=1,
+    )
+
+
+async def small_job(tb):
+    network = Network([small_layer(tb.rng)], 10, vmem_bits=config.vmem_bits)
+    spikes = tb.rng.random((2, 10, 5)) < 0.5
+    return network, spikes
+
+
+async def must_fail(tb, program, error, address, **changes):
+    """Run the descriptor of a program with fields changed, or as it is; expect an error."""
+    if changes:
+        raw = pack_descriptor(**{**good_fields(program), **changes})
+        tb.memory.load({program.list_address: np.frombuffer(raw, dtype="<u8")})
+    try:
+        await tb.run(program.list_address, 1, TIMEOUT_CYCLES)
+    except RunFailed as failure:
+        assert (failure.error, failure.address) == (error, address), f"{failure}, expected {error.name} at {address:#x} for {changes}"
+    else:
+        raise AssertionError(f"no error, expected {error.name} for {changes}")
+    assert not tb.memory.outside
+
+
+async def recover(tb):
+    """After an error the next run must be right, without a reset."""
+    tb.memory.faults.clear()
+    await tb.run_and_check(*await small_job(tb))
+
+
+@cocotb.test()
+async def bad_descriptors(dut):
+    tb = await begin(dut)
+    network, spikes = await small_job(tb)
+    highest = (1 << (config.vmem_bits - 1)) - 1
+    bad = [
+        dict(magic=0),
+        dict(reset_mode=5),
+        dict(reset_mode=15),
+        dict(decay=257),
+        dict(n_samples=0),
+        dict(n_samples=7),
+        dict(n_samples=255),
+        dict(n_steps=65),
+        dict(n_steps=0),
+        dict(n_steps=33),
+        dict(fan_in=0),
+        dict(n_neurons=0),
+        dict(v_threshold=0),
+        dict(v_threshold=-5),
+        dict(v_subtract=-1),
+        dict(input_address=BASE + 4),
+        dict(weight_address=BASE + 1),
+        dict(output_address=BASE + 2),
+        dict(vmem_address=BASE + 4),
+    ]
+    if config.vmem_bits < 32:
+        bad += [dict(v_threshold=highest + 1), dict(v_subtract=highest + 1), dict(v_init=highest + 1), dict(v_init=-highest - 2)]
+    if config.weight_bits == 4:
+        bad += [dict(four_bit=0)]
+    for changes in bad:
+        program = tb.place(network, spikes)
+        await tb.open_window(0, program.base, program.end)
+        await must_fail(tb, program, ErrorCode.DESCRIPTOR, program.list_address, **changes)
+        assert not tb.memory.written.any()
+    await recover(tb)
+    # Reserved bits, one word after the other.
+    for bit in (26, 31, 64 + 20, 64 + 52, 3 * 64 + 32, 6 * 64, 7 * 64 + 63):
+        program = tb.place(network, spikes)
+        word = tb.memory.data[program.list_address - BASE :][:64].view("<u8")
+        word[bit // 64] ^= np.uint64(1 << bit % 64)
+        await must_fail(tb, program, ErrorCode.DESCRIPTOR, program.list_address)
+    await recover(tb)
+
+
+@cocotb.test()
+async def bad_lists(dut):
+    tb = await begin(dut)
+    network, spikes = await small_job(tb)
+    program = tb.place(network, spikes)
+    await tb.open_window(0, program.base, program.end)
+    for address, count in ((program.list_address, 0), (program.list_address + 8, 1), (program.list_address + 1, 1)):
+        try:
+            await tb.run(address, count, TIMEOUT_CYCLES)
+        except RunFailed as failure:
+            assert (failure.error, failure.address) == (ErrorCode.DESCRIPTOR, address)
+        else:
+            raise AssertionError(f"list at {address:#x} with {count} descriptors was run")
+    # A list that runs on into what is no descriptor stops there, with the first one done.
+    tb.memory.data[program.list_address - BASE + DESCRIPTOR_BYTES :][:64] = 0
+    try:
+        await tb.run(program.list_address, 2, TIMEOUT_CYCLES)
+    except RunFailed as failure:
+        assert (failure.error, failure.address) == (ErrorCode.DESCRIPTOR, program.list_address + DESCRIPTOR_BYTES)
+    else:
+        raise AssertionError("zeros were run as a descriptor")
+    assert await tb.read("LISTS_DONE") == 1
+    # A list that writes over itself is stopped by what it wrote.
+    program = tb.place(network, spikes)
+    raw = pack_descriptor(**{**good_fields(program), "output_address": program.list_address + DESCRIPTOR_BYTES})
+    tb.memory.load({program.list_address: np.frombuffer(raw * 2, dtype="<u8")})
+    try:
+        await tb.run(program.list_address, 2, TIMEOUT_CYCLES)
+    except RunFailed as failure:
+        assert failure.error == ErrorCode.DESCRIPTOR
+    else:
+        raise AssertionError("a list ran after it was overwritten")
+    await recover(tb)
+
+
+@cocotb.test()
+async def windows(dut):
+    """Nothing outside the windows is ever read or written, whatever a descriptor says."""
+    tb = await begin(dut)
+    network, spikes = await small_job(tb)
+    beyond = BASE + MEMORY_BYTES
+
+    program = tb.place(network, spikes)
+    fields = good_fields(program)
+    await tb.close_windows()
+    await must_fail(tb, program, ErrorCode.WINDOW, program.list_address)
+    for name in ("input", "weight", "output", "vmem"):
+        for where in (beyond, 0, 0xFFFF_FFF8):
+            program = tb.place(network, spikes)
+            await tb.open_window(0, program.base, program.end)
+            await must_fail(tb, program, ErrorCode.WINDOW, where, **{f"{name}_address": where})
+        # One page missing, in the middle of what two windows allow.
+        page = fields[f"{name}_address"]
+        program = tb.place(network, spikes)
+        await tb.close_windows()
+        await tb.open_window(1, program.base, page)
+        if page + PAGE < program.end:
+            await tb.open_window(3, page + PAGE, program.end)
+        await must_fail(tb, program, ErrorCode.WINDOW, page)
+        assert not tb.memory.written[page - BASE : page - BASE + PAGE].any()
+        await tb.close_windows()
+    await recover(tb)
+    # Running over the end of the address space does not come round to its beginning.
+    program = tb.place(network, spikes)
+    await tb.open_window(0, 0, 1 << 32)
+    tb.memory.outside.clear()
+    raw = pack_descriptor(**{**fields, "input_address": 0xFFFF_FFF8})
+    tb.memory.load({program.list_address: np.frombuffer(raw, dtype="<u8")})
+    try:
+        await tb.run(program.list_address, 1, TIMEOUT_CYCLES)
+    except RunFailed as failure:
+        assert failure.error in (ErrorCode.WINDOW, ErrorCode.AXI_READ)
+    assert min(tb.memory.outside) >= 0xFFFF_F000
+    tb.memory.outside.clear()
+    await recover(tb)
+
+
+@cocotb.test()
+async def memory_errors(dut):
+    tb = await begin(dut)
+    for paused in (False, True):
+        if paused:
+            bus_memory.pause_randomly(tb.subordinate, tb.rng)
+        network, spikes = await small_job(tb)
+        spikes[:] = True
+        program = tb.place(network, spikes)
+        await tb.open_window(0, program.base, program.end)
+        fields = good_fields(program)
+        places = {
+            program.list_address: ErrorCode.AXI_READ,
+            fields["input_address"]: ErrorCode.AXI_READ,
+            fields["weight_address"]: ErrorCode.AXI_READ,
+            fields["output_address"]: ErrorCode.AXI_WRITE,
+            fields["vmem_address"]: ErrorCode.AXI_WRITE,
+        }
+        for address, error in places.items():
+            program = tb.place(network, spikes)
+            tb.memory.faults = [(address, address + 8)]
+            await must_fail(tb, program, error, address)
+            await recover(tb)
+
+
+@cocotb.test()
+async def abort_and_reset(dut):
+    """Stopping at any time leaves nothing under way, and a core that works."""
+    tb = await begin(dut)
+    bus_memory.pause_randomly(tb.subordinate, tb.rng)
+    layer = small_layer(tb.rng, n_neurons=config.lanes + 3)
+    network = Network([layer, small_layer(tb.rng, weight=tb.rng.integers(-8, 8, size=(config.lanes + 3, 4)))], 20, vmem_bits=config.vmem_bits)
+    spikes = tb.rng.random((3, 20, 5)) < 0.7
+    program = tb.place(network, spikes)
+    await tb.close_windows()
+    await tb.open_window(0, program.base, program.end)
+    length = (await tb.run(program.list_address, program.list_count, TIMEOUT_CYCLES))["cycles"]
+    aborted = 0
+    for _ in range(12):
+        await tb.start(program.list_address, program.list_count)
+        await ClockCycles(dut.clk, int(tb.rng.integers(1, length)))
+        await tb.write("CONTROL", 2)
+        try:
+            await tb.finish(TIMEOUT_CYCLES)
+        except RunFailed as failure:
+            assert failure.error == ErrorCode.ABORTED
+            aborted += 1
+        status = await tb.read("STATUS")
+        assert status & 1 == 0 and status >> 16 & 3 == 0
+    assert aborted >= 6
+    await tb.run_and_check(network, spikes)
+    # An abort while idle does nothing, and a start while busy neither.
+    await tb.write("CONTROL", 2)
+    assert await tb.read("STATUS", "error") == 0
+    program = tb.place(network, spikes)
+    await tb.start(program.list_address, program.list_count)
+    await tb.write("CONTROL", 1)
+    await tb.finish(TIMEOUT_CYCLES)
+    tb.check(network, spikes, program, await tb.counters())
+    # A reset in the middle of a run.
+    for _ in range(3):
+        await tb.start(program.list_address, program.list_count)
+        await ClockCycles(dut.clk, int(tb.rng.integers(1, length)))
+        await tb.reset()
+        assert await tb.read("STATUS") == 0
+        await tb.run_and_check(network, spikes)
+
+
+@cocotb.test()
+async def interrupts(dut):
+    tb = await begin(dut)
+    network, spikes = await small_job(tb)
+    program = tb.place(network, spikes)
+    await tb.open_window(0, program.base, program.end)
+    await tb.write("LIST_ADDRESS", program.list_address)
+    await tb.write("LIST_COUNT", program.list_count)
+    assert await tb.read("STATUS") == 0
+    await tb.write("CONTROL", 1)
+    while (status := await tb.read("STATUS")) & 0b11 != 0b10:
+        assert status & 0b11 == 0b01, "either busy or done"
+    assert dut.irq.value == 0, "an interrupt that is not enabled"
+    assert await tb.read("IRQ_STATUS") == 1
+    await tb.write("IRQ_ENABLE", 1)
+    assert dut.irq.value == 1
+    await tb.write("IRQ_STATUS", 0)
+    assert await tb.read("IRQ_STATUS") == 1, "zeros clear nothing"
+    await tb.write("IRQ_STATUS", 1)
+    assert dut.irq.value == 0
+    assert await tb.read("STATUS", "done") == 1
