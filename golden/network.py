@@ -120,6 +120,35 @@ class Layer:
                 f"the core has current_bits = {config.current_bits}"
             )
 
+    def steps(self, spikes, vmem_bits: int):
+        """Run the layer, yielding the `LifStep` of each time step, arrays of [n_samples, n_neurons].
+
+        Parameters
+        ----------
+        spikes : bool [n_samples, n_steps, fan_in]
+        vmem_bits : int
+        """
+        spikes = np.asarray(spikes, dtype=bool)
+        if spikes.ndim != 3 or spikes.shape[2] != self.fan_in:
+            raise UserError(f"layer {self.name!r} takes spikes of shape [n_samples, n_steps, {self.fan_in}], not {list(spikes.shape)}")
+        n_samples, n_steps, _ = spikes.shape
+        current = currents(self.weight[: self.fan_in], spikes)
+        current += self.weight[self.fan_in :].astype(np.int64).sum(axis=0)
+        vmem = np.full((n_samples, self.n_neurons), self.v_init, dtype=np.int64)
+        for t in range(n_steps):
+            step = lif_step(
+                vmem,
+                current[:, t],
+                v_threshold=self.v_threshold,
+                v_subtract=self.v_subtract,
+                d=self.decay,
+                frac_bits=self.frac_bits,
+                mode=reset_mode(self.reset_mode),
+                vmem_bits=vmem_bits,
+            )
+            vmem = step.vmem
+            yield step
+
     def run(self, spikes, vmem_bits: int) -> LayerResult:
         """Run the layer.
 
@@ -132,29 +161,14 @@ class Layer:
         -------
         LayerResult
         """
-        spikes = np.asarray(spikes, dtype=bool)
-        if spikes.ndim != 3 or spikes.shape[2] != self.fan_in:
-            raise UserError(f"layer {self.name!r} takes spikes of shape [n_samples, n_steps, {self.fan_in}], not {list(spikes.shape)}")
-        n_samples, n_steps, _ = spikes.shape
-        current = currents(self.weight[: self.fan_in], spikes)
-        current += self.weight[self.fan_in :].astype(np.int64).sum(axis=0)
-        vmem = np.full((n_samples, self.n_neurons), self.v_init, dtype=np.int64)
+        n_samples, n_steps, _ = np.shape(spikes)
         out = np.zeros((n_samples, n_steps, self.n_neurons), dtype=bool)
         saturations = 0
-        for t in range(n_steps):
-            vmem, out[:, t], saturated = lif_step(
-                vmem,
-                current[:, t],
-                v_threshold=self.v_threshold,
-                v_subtract=self.v_subtract,
-                d=self.decay,
-                frac_bits=self.frac_bits,
-                mode=reset_mode(self.reset_mode),
-                vmem_bits=vmem_bits,
-            )
-            saturations += int(saturated.sum())
-        events = int(spikes.sum()) + self.bias_rows * n_samples * n_steps
-        return LayerResult(out, vmem.astype(np.int32), saturations, events)
+        for t, step in enumerate(self.steps(spikes, vmem_bits)):
+            out[:, t] = step.spike
+            saturations += int(step.saturated.sum())
+        events = int(np.sum(spikes)) + self.bias_rows * n_samples * n_steps
+        return LayerResult(out, step.vmem.astype(np.int32), saturations, events)
 
 
 @dataclass(frozen=True, eq=False)

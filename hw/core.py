@@ -12,7 +12,7 @@ from .array import Integrator, word_layout
 from .axi import Axi3Signature, Axi4LiteSignature
 from .descriptor import descriptor_layout
 from .fetch import RasterRequests, Scanner
-from .fire import Fire
+from .fire import Fire, trace_layout
 from .reader import Reader, request_layout
 from .registers import RegisterFile
 from .sequencer import Sequencer
@@ -53,6 +53,7 @@ class DataPath(wiring.Component):
     waiting_read, waiting_write : Out(1)
     read_outside, read_failed, write_outside, write_failed, read_error_address, write_error_address
     event, read_beat, write_beat, wait_weight, wait_input, wait_fire, saturations : for the counters
+    trace : of `Fire`
     """
 
     def __init__(self, config: CoreConfig):
@@ -78,6 +79,7 @@ class DataPath(wiring.Component):
                 "read_error_address": Out(32),
                 "write_error_address": Out(32),
                 "saturations": Out(range(config.fire_units + 1)),
+                "trace": Out(trace_layout(config)),
             }
         )
 
@@ -151,6 +153,7 @@ class DataPath(wiring.Component):
             self.wait_input.eq(~fire.finished & ~fire.busy & integrator.wait_input),
             self.wait_fire.eq(fire.busy),
             self.saturations.eq(fire.saturations),
+            self.trace.eq(fire.trace),
         ]
         return m
 
@@ -161,23 +164,27 @@ class LifCore(wiring.Component):
     Parameters
     ----------
     config : CoreConfig
+    trace : bool
+        Lay `Fire`'s trace open, for a scoreboard.
 
     Members
     -------
     s_axil : In(Axi4LiteSignature), the registers of ``golden/registers.py``
     m_axi : Out(Axi3Signature), the memory that descriptors, weights and rasters lie in
     irq : Out(1), level: a run ended and its interrupt is enabled
+    trace : Out(trace_layout), if asked for
     """
 
-    def __init__(self, config: CoreConfig):
+    def __init__(self, config: CoreConfig, trace=False):
         self.config = config
-        super().__init__(
-            {
-                "s_axil": In(Axi4LiteSignature((MAP_SIZE - 1).bit_length())),
-                "m_axi": Out(Axi3Signature(config.bus_bits, 1)),
-                "irq": Out(1),
-            }
-        )
+        members = {
+            "s_axil": In(Axi4LiteSignature((MAP_SIZE - 1).bit_length())),
+            "m_axi": Out(Axi3Signature(config.bus_bits, 1)),
+            "irq": Out(1),
+        }
+        if trace:
+            members["trace"] = Out(trace_layout(config))
+        super().__init__(members)
 
     def elaborate(self, platform):
         m = Module()
@@ -212,6 +219,8 @@ class LifCore(wiring.Component):
             registers.irq_status_done_set.eq(sequencer.ended),
             self.irq.eq(registers.irq_status_done & registers.irq_enable_done),
         ]
+        if "trace" in self.signature.members:
+            m.d.comb += self.trace.eq(path.trace)
         for name in "read_outside read_failed read_error_address write_outside write_failed write_error_address".split():
             m.d.comb += getattr(sequencer, name).eq(getattr(path, name))
         for i in range(N_WINDOWS):

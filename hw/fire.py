@@ -20,6 +20,20 @@ from .lif import LIF_STAGES, LifPipeline, neuron_layout, parameters_layout
 from .writer import run_layout
 
 
+def trace_layout(config: CoreConfig):
+    """What leaves the pipelines in a cycle: one step of one lane of each unit, for a scoreboard."""
+    return data.StructLayout(
+        {
+            "valid": 1,
+            "group": range(config.groups),
+            "slot": SLOT_BITS,
+            "vmem": data.ArrayLayout(signed(config.vmem_bits), config.fire_units),
+            "spike": config.fire_units,
+            "saturated": config.fire_units,
+        }
+    )
+
+
 class FireUnit(wiring.Component):
     """One LIF pipeline with the state of its lanes.
 
@@ -31,7 +45,8 @@ class FireUnit(wiring.Component):
     begin : In(1), it is the first step since vmem was ``initial`` or was kept
     resume : In(1), with ``begin``: go on from the kept vmem, of the pass before
     initial : In(neuron_layout)
-    spike, saturated : Out(1), of the step that entered `LIF_STAGES` cycles ago
+    after : Out(neuron_layout), state after the step that entered `LIF_STAGES` cycles ago
+    spike, saturated : Out(1), of that step
     write : In(1), that step counts: put its spike into the raster word
     write_lane : In, the group of that step
     slot : In(6), the slot of that step; slot 0 clears the word first
@@ -52,6 +67,7 @@ class FireUnit(wiring.Component):
                 "begin": In(1),
                 "resume": In(1),
                 "initial": In(neuron_layout(config.vmem_bits)),
+                "after": Out(neuron_layout(config.vmem_bits)),
                 "spike": Out(1),
                 "saturated": Out(1),
                 "write": In(1),
@@ -84,6 +100,7 @@ class FireUnit(wiring.Component):
             lif.parameters.eq(self.parameters),
             lif.current.eq(self.current),
             lif.before.eq(Mux(self.begin, Mux(self.resume, kept_read.data, self.initial), lif.after)),
+            self.after.eq(lif.after),
             self.spike.eq(lif.spike),
             self.saturated.eq(lif.saturated),
         ]
@@ -118,6 +135,7 @@ class Fire(wiring.Component):
     finished : Out(1), all tiles and passes of the layer were fired
     saturations : Out, lanes that saturated in this cycle
     busy : Out(1), for the counters
+    trace : Out(trace_layout), for a scoreboard; costs nothing where it is not used
     """
 
     def __init__(self, config: CoreConfig):
@@ -136,6 +154,7 @@ class Fire(wiring.Component):
                 "finished": Out(1, init=1),
                 "saturations": Out(range(config.fire_units + 1)),
                 "busy": Out(1),
+                "trace": Out(trace_layout(config)),
             }
         )
 
@@ -236,7 +255,15 @@ class Fire(wiring.Component):
                 unit.slot.eq(leave.slot),
                 unit.keep.eq(leave.valid & leave.keep),
                 unit.read_lane.eq(read_group),
+                self.trace.vmem[u].eq(unit.after.vmem),
+                self.trace.spike[u].eq(unit.spike),
+                self.trace.saturated[u].eq(unit.saturated),
             ]
+        m.d.comb += [
+            self.trace.valid.eq(leave.valid),
+            self.trace.group.eq(leave.group),
+            self.trace.slot.eq(leave.slot),
+        ]
         saturated = Cat(unit.saturated & leave.valid & leave.real[u] for u, unit in enumerate(units))
         m.d.sync += self.saturations.eq(sum(saturated))
 
@@ -248,7 +275,6 @@ class Fire(wiring.Component):
         ]
 
         read_left = Signal(range(block_lanes + 1))
-        drained = Signal()
         in_flight = Signal()
         m.d.comb += in_flight.eq(Cat(stage.valid for stage in pipe).any())
 

@@ -1,6 +1,5 @@
 """Random networks that reach the corners of the arithmetic."""
 
-import numpy as np
 
 from lifarray.golden.lif import ResetMode
 from lifarray.golden.network import Layer, Network

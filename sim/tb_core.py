@@ -18,6 +18,7 @@ from lifarray.golden.registers import BY_NAME, MAP_HASH, REGISTERS, ErrorCode
 
 from . import bus_memory
 from .random_networks import random_network
+from .scoreboard import Scoreboard
 from .testbench import RunFailed, Testbench
 
 PAGE = 4096
@@ -38,6 +39,7 @@ class CoreBench(Testbench):
         self.rng = rng
         self.memory = bus_memory.BusMemory(BASE, MEMORY_BYTES, rng)
         self.subordinate = None
+        self.scoreboard = Scoreboard(dut, config, settings.get("replay", ""))
 
     async def reset(self):
         await super().reset()
@@ -59,7 +61,10 @@ class CoreBench(Testbench):
         program = self.place(network, spikes)
         await self.close_windows()
         await self.open_window(0, program.base, program.end)
+        self.scoreboard.expect(network, spikes)
         counters = await self.run(program.list_address, program.list_count, TIMEOUT_CYCLES)
+        self.scoreboard.finished()
+        self.scoreboard.ignore()
         self.check(network, spikes, program, counters)
         return counters
 
@@ -115,6 +120,7 @@ async def random_networks(dut):
         )
         dut._log.info("network %s, spikes %s", network.sizes, spikes.shape)
         await tb.run_and_check(network, spikes)
+    assert tb.scoreboard.compared > 100 * settings.get("count", 10)
 
 
 @cocotb.test()

@@ -1,7 +1,7 @@
 """What is simulated: the core, with a memory behind it or with its port laid open."""
 
 from amaranth.back.verilog import convert
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Shape
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -9,6 +9,7 @@ from lifarray.golden.config import CoreConfig
 from lifarray.golden.registers import MAP_SIZE
 from lifarray.hw.axi import Axi3Signature, Axi4LiteSignature
 from lifarray.hw.core import LifCore
+from lifarray.hw.fire import trace_layout
 
 from .ddr import Ddr, DdrTiming
 from .runner import TOP
@@ -47,6 +48,8 @@ class CoreOnAxi4(wiring.Component):
     s_axil : In(Axi4LiteSignature)
     m_axi : Out, Axi3Signature with AWLEN and ARLEN of 8 bits, AWLOCK and ARLOCK of 1
     irq : Out(1)
+    trace_valid, trace_group, trace_slot, trace_vmem, trace_spike, trace_saturated : Out
+        Fields of the core's trace, each a port.
     """
 
     def __init__(self, config: CoreConfig):
@@ -58,12 +61,15 @@ class CoreOnAxi4(wiring.Component):
                 "s_axil": In(Axi4LiteSignature((MAP_SIZE - 1).bit_length())),
                 "m_axi": Out(wiring.Signature(members)),
                 "irq": Out(1),
+                **{f"trace_{name}": Out(Shape.cast(field.shape).width) for name, field in trace_layout(config)},
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.core = core = LifCore(self._config)
+        m.submodules.core = core = LifCore(self._config, trace=True)
+        for name, _ in trace_layout(self._config):
+            m.d.comb += getattr(self, f"trace_{name}").eq(getattr(core.trace, name))
         wiring.connect(m, wiring.flipped(self.s_axil), core.s_axil)
         for name, member in core.m_axi.signature.members.items():
             inner, port = getattr(core.m_axi, name), getattr(self.m_axi, name)

@@ -5,7 +5,6 @@ import pytest
 
 from lifarray.golden.lif import ResetMode, lif_step
 from lifarray.golden.network import Layer
-
 from lifarray.sim.random_networks import MODES, random_network
 
 

@@ -7,7 +7,6 @@ import pytest
 from lifarray.golden.config import CoreConfig
 from lifarray.golden.errors import UserError
 from lifarray.golden.network import FORMAT_VERSION, Layer, Network
-
 from lifarray.sim.random_networks import random_network
 
 

@@ -1,0 +1,22 @@
+"""A progress bar where tqdm is installed, silence where it is not."""
+
+import sys
+
+
+def progress(iterable, description="", total=None, initial=0, quiet=False):
+    """Iterate, showing how far it is on standard error (only if that is a terminal)."""
+    if quiet:
+        return iterable
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return iterable
+    return tqdm(
+        iterable,
+        desc=description,
+        total=total,
+        initial=initial,
+        file=sys.stderr,
+        disable=None,       # None: off where standard error is not a terminal
+        leave=False,
+    )

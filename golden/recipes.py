@@ -1,0 +1,173 @@
+"""Recipes: everything that decides a trained network, by name. `train` follows them."""
+
+from dataclasses import asdict, dataclass, field, replace
+
+from .audio import FrontEnd
+from .augment import Augmentation
+from .errors import UserError
+
+DECAY = 230
+"""round((1 − alpha) · 256) for the paper's alpha = 0.1: training leaks exactly as the hardware does."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A number of epochs by one rule.
+
+    Parameters
+    ----------
+    rule : str
+        "vmem": the paper's, `vmem_bptt.vmem_batch`. "bptt": `vmem_bptt.rate_bptt_batch`, ours.
+    epochs, batch, n_steps : int
+    learning_rate, final_rate : float
+        Falls from the first to the second by half a cosine over the phase.
+    trace, moments : str
+        Of "vmem": see there.
+    weight_decay : float
+    slope : float
+        Of the surrogate gradient; the paper's is 1.
+    spike_price : tuple of float
+        Of "bptt": a price on the spikes of each layer, because events are clock cycles.
+    """
+
+    rule: str
+    epochs: int
+    learning_rate: float
+    final_rate: float = 0.0
+    batch: int = 100
+    n_steps: int = 15
+    trace: str = "separable"
+    moments: str = "all"
+    weight_decay: float = 0.0
+    slope: float = 1.0
+    spike_price: tuple = ()
+
+
+@dataclass(frozen=True)
+class AutoencoderRecipe:
+    """784-hidden-784 on images.
+
+    Parameters
+    ----------
+    n_train : int
+        Training images, the first of the set.
+    n_validation : int
+        Training images after those, kept for validation.
+    """
+
+    name: str
+    phases: tuple
+    hidden: int = 196
+    n_steps: int = 15
+    n_train: int = 55000
+    n_validation: int = 1000
+    weight_bits: int = 8
+
+
+@dataclass(frozen=True)
+class AudioRecipe:
+    """Audiocoder and decoder: speech to the image of its digit (the paper's dataset A).
+
+    Parameters
+    ----------
+    autoencoder : AutoencoderRecipe
+        Layer 1 makes the target hidden states, layer 2 is the decoder.
+    phases : tuple of Phase
+        "vmem" trains the audiocoder on the hidden states, as the paper does; "bptt" trains it
+        through the decoder, which stays as it is.
+    n_steps : int
+        Time steps of an utterance.
+    hidden_state_steps : int
+        Th: length of the target hidden states, which are shown again and again.
+    validation_indices : tuple of int
+        FSDD indices of the training split kept for validation.
+    leave_out : str
+        FSDD speaker never trained on, or "".
+    n_recordings : int
+        Use only so many training recordings (0: all), for a quick test.
+    voice_rates, voice_pitches : tuple of int
+        At which each training voice speaks the digits; none without voices.
+    """
+
+    name: str
+    autoencoder: AutoencoderRecipe
+    phases: tuple
+    front_end: FrontEnd = field(default_factory=FrontEnd)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    hidden: int = 224
+    n_steps: int = 60
+    hidden_state_steps: int = 15
+    validation_indices: tuple = (5, 6, 7, 8, 9)
+    leave_out: str = ""
+    n_recordings: int = 0
+    voice_rates: tuple = (120, 160, 210)
+    voice_pitches: tuple = (35, 65)
+    weight_bits: int = 8
+
+
+MNIST_AE = AutoencoderRecipe(
+    name="mnist-ae",
+    phases=(
+        Phase("vmem", epochs=1, learning_rate=5e-4, final_rate=5e-5),
+        Phase("bptt", epochs=4, learning_rate=3e-3, slope=4.0),
+    ),
+)
+
+# Fewer hidden spikes: the decoder's clock cycles are nearly proportional to them.
+_THIN_AE = replace(
+    MNIST_AE,
+    name="mnist-ae-thin",
+    phases=(
+        Phase("vmem", epochs=1, learning_rate=5e-4, final_rate=5e-5),
+        Phase("bptt", epochs=4, learning_rate=3e-3, slope=4.0, spike_price=(0.3, 0.0)),
+    ),
+)
+
+DEMO = AudioRecipe(
+    name="demo",
+    autoencoder=_THIN_AE,
+    phases=(
+        Phase("vmem", epochs=3, learning_rate=1e-3, final_rate=1e-4, n_steps=60),
+        Phase("bptt", epochs=50, learning_rate=2e-3, n_steps=60, slope=4.0, spike_price=(0.0, 0.1, 0.0)),
+    ),
+)
+
+_TINY_AE = AutoencoderRecipe(
+    name="tiny-ae",
+    phases=(Phase("vmem", epochs=1, learning_rate=2e-3, batch=50), Phase("bptt", epochs=1, learning_rate=3e-3, slope=4.0)),
+    hidden=49,
+    n_train=1000,
+    n_validation=100,
+)
+
+TINY = AudioRecipe(
+    name="tiny",
+    autoencoder=_TINY_AE,
+    phases=(
+        Phase("vmem", epochs=1, learning_rate=2e-3, batch=25, n_steps=15),
+        Phase("bptt", epochs=2, learning_rate=3e-3, batch=25, n_steps=15, slope=4.0),
+    ),
+    front_end=FrontEnd(n_frames=6),
+    hidden=32,
+    n_steps=15,
+    hidden_state_steps=5,
+    n_recordings=150,
+    voice_rates=(),
+)
+
+RECIPES = {r.name: r for r in (DEMO, MNIST_AE, _THIN_AE, TINY, _TINY_AE)}
+
+
+def recipe(name: str, **changes):
+    """A recipe by name, with some parameters changed, such as ``leave_out="yweweler"``."""
+    if name not in RECIPES:
+        raise UserError(f"no recipe {name!r}: choose from {', '.join(sorted(RECIPES))}")
+    try:
+        return replace(RECIPES[name], **changes)
+    except TypeError as error:
+        raise UserError(f"recipe {name!r}: {error}") from None
+
+
+def parameters(recipe) -> dict:
+    """All of a recipe, as JSON keeps it (for a network's ``meta``)."""
+    return asdict(recipe)

@@ -1,0 +1,334 @@
+"""Backpropagation of the membrane-potential loss (Roy, Panda and Roy 2019, equations 1 to 17).
+
+Two variants of the trace ∂vmem/∂W: ``"paper"`` resets it to 0 where a neuron spikes, as the text
+says; ``"separable"`` ignores the reset, so that one vector a layer serves all of its neurons.
+
+Two departures, named where they are used: Adam's moments may run over all batches instead of the
+time steps of one (``moments="all"``), and `rate_bptt` backpropagates a loss on the spike counts
+through time, which the paper does not do.
+
+Layers here are floats with v_threshold = 1; `quantize` turns them into integers. Weights are
+[fan_in, n_neurons], spikes [n_steps, n_samples, n], float32 unless given in float64.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+V_THRESHOLD = 1.0
+
+
+@dataclass
+class LifState:
+    """What one layer carries from step to step: both [n_samples, ...]."""
+
+    vmem: np.ndarray            # after the reset
+    trace: "SeparableTrace | PaperTrace"
+
+
+def lif_step(vmem, current, decay):
+    """Equations 1 and 2: (vmem before reset, spikes, vmem after reset), each [n_samples, n_neurons]."""
+    before = decay * vmem + current
+    spikes = (before >= V_THRESHOLD).astype(before.dtype)
+    return before, spikes, before * (1 - spikes)
+
+
+def surrogate(vmem, slope=1.0):
+    """Equation 4 (15): derivative of a sigmoid centred on the threshold; the paper's slope is 1."""
+    x = np.minimum(np.abs(slope * (vmem - V_THRESHOLD)), 30.0)
+    e = np.exp(-x)
+    return slope * e / (1 + e) ** 2
+
+
+class SeparableTrace:
+    """∂vmem[t]/∂W when resets are ignored: [n_samples, fan_in], the same for every neuron."""
+
+    def __init__(self, n_samples, fan_in, n_neurons, decay, dtype):
+        self.decay = dtype(decay)
+        self.value = np.zeros((n_samples, fan_in), dtype)
+
+    def step(self, spikes_in):
+        """Equations 10 and 16."""
+        self.value *= self.decay
+        self.value += spikes_in
+
+    def gradient(self, delta):
+        """Σ over samples of trace ⊗ delta: [fan_in, n_neurons]."""
+        return self.value.T @ delta
+
+    def reset(self, spikes_out):
+        pass
+
+
+class PaperTrace:
+    """∂vmem[t]/∂W set to 0 where the neuron spikes: a matrix for each sample.
+
+    That matrix is never built. With X[t] the separable trace and r the last step in which neuron j
+    of a sample spiked, its trace is X[t] − decay^(t−r) · X[r]; so the gradient is a sum of products
+    with earlier X, one for each r that occurs.
+    """
+
+    def __init__(self, n_samples, fan_in, n_neurons, decay, dtype):
+        self.decay = dtype(decay)
+        self.t = 0
+        self.history = [np.zeros((n_samples, fan_in), dtype)]       # X[0] = 0: never spiked
+        self.last_spike = np.zeros((n_samples, n_neurons), np.int32)
+
+    def step(self, spikes_in):
+        self.t += 1
+        self.history.append(self.decay * self.history[-1] + spikes_in)
+
+    def gradient(self, delta):
+        total = self.history[-1].T @ delta
+        for r in np.unique(self.last_spike):
+            if r:
+                share = delta * (self.last_spike == r)
+                total -= self.decay ** (self.t - r) * (self.history[r].T @ share)
+        return total
+
+    def reset(self, spikes_out):
+        self.last_spike[spikes_out > 0] = self.t
+
+
+TRACES = {"paper": PaperTrace, "separable": SeparableTrace}
+
+
+class Adam:
+    """Adam (Kingma and Ba 2014) over a list of arrays, updated in place, with weight decay.
+
+    The paper adds the decay to the gradient; ``decoupled`` subtracts it from the weights instead.
+    """
+
+    def __init__(self, params, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.0, decoupled=False):
+        self.params = params
+        self.betas = (beta1, beta2)
+        self.epsilon = epsilon
+        self.weight_decay = weight_decay
+        self.decoupled = decoupled
+        self.reset()
+
+    def reset(self):
+        """Forget the moments (the paper: at the start of each batch)."""
+        self.step_count = 0
+        self.first = [np.zeros_like(p) for p in self.params]
+        self.second = [np.zeros_like(p) for p in self.params]
+
+    def step(self, gradients, learning_rate):
+        beta1, beta2 = self.betas
+        self.step_count += 1
+        correct1 = 1 - beta1**self.step_count
+        correct2 = 1 - beta2**self.step_count
+        for p, g, m, v in zip(self.params, gradients, self.first, self.second, strict=True):
+            if self.weight_decay and not self.decoupled:
+                g = g + self.weight_decay * p
+            m *= beta1
+            m += (1 - beta1) * g
+            v *= beta2
+            v += (1 - beta2) * (g * g)
+            scale = np.sqrt(v)
+            scale *= 1 / np.sqrt(correct2)
+            scale += self.epsilon
+            if self.weight_decay and self.decoupled:
+                p *= 1 - learning_rate * self.weight_decay
+            p -= (learning_rate / correct1) * (m / scale)
+
+    def state(self) -> dict:
+        """Arrays and numbers that continue it bit for bit."""
+        return {"step_count": self.step_count, "first": self.first, "second": self.second}
+
+    def load(self, state):
+        self.step_count = int(state["step_count"])
+        for ours, theirs in zip(self.first + self.second, [*state["first"], *state["second"]], strict=True):
+            ours[...] = theirs
+
+
+def initial_weights(sizes, rng: np.random.Generator, dtype=np.float32):
+    """Uniform in ±sqrt(6 / (fan_in + n_neurons)): one array [fan_in, n_neurons] a layer."""
+    weights = []
+    for fan_in, n_neurons in zip(sizes[:-1], sizes[1:], strict=True):
+        limit = np.sqrt(6 / (fan_in + n_neurons))
+        weights.append(rng.uniform(-limit, limit, (fan_in, n_neurons)).astype(dtype))
+    return weights
+
+
+def forward(weights, spikes, decay):
+    """Run the layers: a list of (vmem before reset, spikes), each [n_steps, n_samples, n_neurons]."""
+    results = []
+    for w in weights:
+        n_steps, n_samples, fan_in = spikes.shape
+        current = (spikes.reshape(-1, fan_in) @ w).reshape(n_steps, n_samples, -1)
+        vmem = np.zeros(current.shape[1:], current.dtype)
+        out = np.empty_like(current)
+        for t in range(n_steps):
+            current[t], out[t], vmem = lif_step(vmem, current[t], current.dtype.type(decay))
+        results.append((current, out))
+        spikes = out
+    return results
+
+
+def vmem_batch(weights, spikes, target, optimizer, learning_rate, *, decay, trace="separable", mask=True, moments="batch", slope=1.0):
+    """Train two layers on one batch by the paper's rule, with an update at every time step.
+
+    Parameters
+    ----------
+    weights : [W1, W2], updated in place
+    spikes : [n_steps, n_samples, fan_in], 0 or 1
+    target : [n_steps, n_samples, n_neurons of layer 2], 0 or 1
+    optimizer : Adam over ``weights``
+    learning_rate : float
+    decay : float
+        1 − alpha, as the hardware has it: 230 / 256 for alpha = 0.1.
+    trace : str
+        "paper" or "separable".
+    mask : bool
+        Equation 6; the paper shows that training fails without.
+    moments : str
+        "batch": Adam's moments start anew with each batch (paper); "all": they run on.
+    slope : float
+        Of the surrogate.
+
+    Returns
+    -------
+    dict: "loss" (equation 8, mean per sample and step), "hidden" and "output" (mean spikes per
+    sample and step)
+    """
+    first, second = weights
+    n_steps, n_samples, _ = spikes.shape
+    dtype = first.dtype.type
+    decay = dtype(decay)
+    if moments == "batch":
+        optimizer.reset()
+    make = TRACES[trace]
+    trace1 = make(n_samples, *first.shape, decay, dtype)
+    trace2 = make(n_samples, *second.shape, decay, dtype)
+    vmem1 = np.zeros((n_samples, first.shape[1]), dtype)
+    vmem2 = np.zeros((n_samples, second.shape[1]), dtype)
+    loss = hidden = output = 0.0
+    for t in range(n_steps):
+        before1, out1, vmem1 = lif_step(vmem1, spikes[t] @ first, decay)
+        before2, out2, vmem2 = lif_step(vmem2, out1 @ second, decay)
+        error = V_THRESHOLD * target[t] - before2                   # equations 5 and 7
+        if mask:
+            error *= target[t] != out2                              # equation 6
+        delta2 = error / dtype(-n_samples)                          # equations 9 and 13
+        delta1 = (delta2 @ second.T) * surrogate(before1, dtype(slope))     # equations 14, 15, 17
+        trace1.step(spikes[t])
+        trace2.step(out1)
+        gradients = [trace1.gradient(delta1), trace2.gradient(delta2)]      # equations 17 and 11
+        optimizer.step(gradients, learning_rate)
+        trace1.reset(out1)
+        trace2.reset(out2)
+        loss += 0.5 * float(np.sum(error * error))
+        hidden += float(out1.sum())
+        output += float(out2.sum())
+    count = n_steps * n_samples
+    return {"loss": loss / count, "hidden": hidden / count, "output": output / count}
+
+
+def normalise(images):
+    """Zero mean and unit variance over the last axis (section 3.1); a constant image becomes 0."""
+    images = np.asarray(images)
+    if not np.issubdtype(images.dtype, np.floating):
+        images = images.astype(np.float64)
+    centred = images - images.mean(axis=-1, keepdims=True)
+    deviation = np.sqrt(np.mean(centred**2, axis=-1, keepdims=True))
+    return centred / np.where(deviation > 0, deviation, 1)
+
+
+def image_loss(counts, target):
+    """Mean square error of normalised images, and its gradient.
+
+    counts: [n_samples, n] spike counts; target: [n_samples, n] normalised images.
+    Returns (loss of each sample [n_samples], d(sum of losses)/d(counts) [n_samples, n]).
+    """
+    centred = counts - counts.mean(axis=-1, keepdims=True)
+    # A silent image has no direction to improve in; the 1e-3 keeps its gradient finite.
+    floor = counts.dtype.type(1e-3)
+    sigma = np.sqrt(np.mean(centred**2, axis=-1, keepdims=True))
+    z = centred / (sigma + floor)
+    difference = z - target
+    loss = np.mean(difference**2, axis=-1)
+    d_z = difference * (2 / counts.shape[-1])
+    d_centred = (d_z - d_z.mean(axis=-1, keepdims=True)) / (sigma + floor)
+    d_centred -= z * np.mean(d_z * z, axis=-1, keepdims=True) / np.maximum(sigma, floor)
+    return loss, d_centred
+
+
+def backward(weights, spikes, results, d_output, decay, slope, trained, d_hidden=None):
+    """Backpropagation through time of any loss on the output spikes.
+
+    The reset's own derivative is left out, as is usual: vmem after it is before · (1 − spike),
+    with the spike taken as constant.
+
+    Parameters
+    ----------
+    weights : list of [fan_in, n_neurons]
+    spikes : [n_steps, n_samples, fan_in]
+    results : what `forward` returned
+    d_output : dL/d(output spikes), [n_steps, n_samples, n] or broadcastable to it
+    slope : of the surrogate
+    trained : list of bool
+        Layers whose gradient is wanted.
+    d_hidden : list of float, optional
+        For each layer, a constant added to dL/d(its spikes): the price of a spike.
+
+    Returns
+    -------
+    list of [fan_in, n_neurons] or None
+    """
+    gradients = [None] * len(weights)
+    d_spikes = d_output
+    for layer in range(len(weights) - 1, -1, -1):
+        before, out = results[layer]
+        n_steps, n_samples, n = before.shape
+        dtype = before.dtype.type
+        d_vmem = surrogate(before, dtype(slope))
+        if d_hidden and d_hidden[layer]:
+            d_spikes = d_spikes + dtype(d_hidden[layer])
+        d_vmem *= d_spikes
+        keep = (1 - out) * dtype(decay)
+        for t in range(n_steps - 2, -1, -1):
+            d_vmem[t] += keep[t] * d_vmem[t + 1]
+        flat = d_vmem.reshape(-1, n)
+        if trained[layer]:
+            inputs = spikes if layer == 0 else results[layer - 1][1]
+            gradients[layer] = inputs.reshape(-1, inputs.shape[-1]).T @ flat
+        if not any(trained[:layer]):
+            break
+        d_spikes = (flat @ weights[layer].T).reshape(n_steps, n_samples, -1)
+    return gradients
+
+
+def rate_bptt_batch(weights, spikes, target, optimizer, learning_rate, *, decay, slope=4.0, trained=None, spike_price=None):
+    """Train on one batch by backpropagation through time of the images' error (not in the paper).
+
+    Parameters
+    ----------
+    weights : list of [fan_in, n_neurons]; those that are trained are updated in place
+    spikes : [n_steps, n_samples, fan_in]
+    target : [n_samples, n] normalised images
+    optimizer : Adam over the trained weights, in their order
+    trained : list of bool, optional
+        Which layers to train; all unless given.
+    spike_price : list of float, optional
+        For each layer, loss added for each spike per neuron and step: events are clock cycles.
+
+    Returns
+    -------
+    dict: "loss" (mean square error), "hidden" (mean spikes per sample and step of the last hidden
+    layer), "output"
+    """
+    trained = trained or [True] * len(weights)
+    results = forward(weights, spikes, decay)
+    n_steps, n_samples, _ = spikes.shape
+    counts = results[-1][1].sum(axis=0)
+    loss, d_counts = image_loss(counts, target)
+    d_counts /= n_samples
+    prices = None
+    if spike_price:
+        prices = [price / (n_samples * n_steps * w.shape[1]) for price, w in zip(spike_price, weights, strict=True)]
+    gradients = backward(weights, spikes, results, d_counts, decay, slope, trained, prices)
+    optimizer.step([g for g in gradients if g is not None], learning_rate)
+    count = n_steps * n_samples
+    hidden = float(results[-2][1].sum()) / count if len(results) > 1 else 0.0
+    return {"loss": float(loss.mean()), "hidden": hidden, "output": float(counts.sum()) / count}

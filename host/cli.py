@@ -1,0 +1,102 @@
+"""The command line: one entry point, one module per command in ``commands/``.
+
+A command's module is imported only when that command is called, so that ``lifarray --help`` needs
+nothing but the standard library. It has:
+
+- ``EXAMPLES``: text for the end of its ``--help``
+- ``add_arguments(parser)``
+- ``run(args)``: the exit status, None for 0; raises UserError for what the user can put right
+"""
+
+import argparse
+import os
+import sys
+import warnings
+from importlib import import_module, metadata
+
+from ..golden.errors import UserError
+
+COMMANDS = {
+    "demo": "speak the ten digits, run them on the simulated core, draw what comes out",
+    "synthesize": "turn recordings of spoken digits into images",
+    "train": "train a network by a recipe",
+    "evaluate": "score a network on the test set that its recipe names",
+    "simulate": "run a network on the simulated core and check every spike",
+    "verilog": "write the core as Verilog",
+    "info": "show what a network file holds",
+    "import": "make a network of a NIR file, as snnTorch and Norse write them",
+    "export": "write a network as a NIR file, which snnTorch and Norse load",
+}
+
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 128 + 2      # as a shell reports SIGINT
+EXIT_BROKEN_PIPE = 128 + 13     # as a shell reports SIGPIPE
+
+EPILOG = """\
+commands:
+{commands}
+
+exit status:
+  0 done, 1 a check failed, 2 bad input (told in one line), 130 interrupted
+
+examples:
+  lifarray demo
+  lifarray COMMAND --help
+""".format(commands="\n".join(f"  {name:<12}{summary}" for name, summary in COMMANDS.items()))
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports a bad command line like any other bad input: in one line."""
+
+    def error(self, message):
+        raise UserError(f"{message} (see {self.prog} --help)")
+
+
+def main(argv=None) -> int:
+    """Run the command line and return its exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    warnings.showwarning = _show_warning
+    try:
+        args = _parser(argv).parse_args(argv)
+        status = args.run(args) or 0
+        sys.stdout.flush()
+        return status
+    except UserError as error:
+        print(f"lifarray: {' '.join(str(error).split())}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    except KeyboardInterrupt:
+        print("lifarray: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader has left. Python would flush into the closed pipe once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+
+
+def _parser(argv):
+    formatter = argparse.RawDescriptionHelpFormatter    # keeps the line breaks of the examples
+    parser = _Parser(
+        prog="lifarray",
+        usage="%(prog)s [-h] [--version] COMMAND ...",
+        description=metadata.metadata("lifarray")["Summary"],
+        epilog=EPILOG,
+        formatter_class=formatter,
+    )
+    parser.add_argument("--version", action="version", version=f"lifarray {metadata.version('lifarray')}")
+    # The epilog lists the commands, one a line, which argparse does not manage.
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", prog="lifarray", required=True, help=argparse.SUPPRESS)
+    # Options before the command take no values, so the first word without a dash is the command.
+    chosen = next((word for word in argv if not word.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        description = f"{summary[0].upper()}{summary[1:]}."
+        subparser = subparsers.add_parser(name, description=description, formatter_class=formatter)
+        if name == chosen:
+            command = import_module(f".commands.{name}", __package__)
+            command.add_arguments(subparser)
+            subparser.epilog = f"examples:\n{command.EXAMPLES}"
+            subparser.set_defaults(run=command.run)
+    return parser
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None):
+    print(f"lifarray: warning: {message}", file=sys.stderr)

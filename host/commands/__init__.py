@@ -1,0 +1,1 @@
+"""The commands of ``lifarray``, one module each; `lifarray.host.cli` says what a module has."""

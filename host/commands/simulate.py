@@ -1,0 +1,73 @@
+"""``lifarray simulate``: a network on the simulated core, every spike checked."""
+
+from math import gcd
+
+import numpy as np
+
+from ...golden.config import CONFIGS
+from ...golden.encode import poisson
+from ..lazy import load_random_networks, load_sim
+from ..networks import load_network
+from ..options import add_config, add_json, add_network, add_seed, add_simulator, positive
+from ..output import print_json
+from ..table import print_table
+
+DENSITY = 0.3
+"""Share of the inputs that have a rate above zero."""
+
+EXAMPLES = """\
+  lifarray simulate
+  lifarray simulate --random --seed 7 --simulator icarus
+  lifarray simulate --network my-network.lif --samples 4 --config small --json
+"""
+
+
+def add_arguments(parser):
+    which = parser.add_mutually_exclusive_group()
+    add_network(which)
+    which.add_argument("--random", action="store_true", help="a small random network, drawn from the seed")
+    parser.add_argument("--samples", type=positive, default=1, metavar="N", help="samples of random input (default: %(default)s)")
+    add_config(parser)
+    parser.add_argument("--lanes", type=positive, metavar="N", help="lanes instead of the configuration's")
+    add_simulator(parser)
+    add_seed(parser, "input and random network")
+    add_json(parser)
+
+
+def run(args):
+    rng = np.random.default_rng(args.seed)
+    config = CONFIGS[args.config]
+    if args.lanes:
+        config = config.with_(lanes=args.lanes, fire_units=gcd(args.lanes, config.fire_units))
+    network = random_network(rng, config) if args.random else load_network(args.network)
+    rates = rng.random((args.samples, network.fan_in)) * (rng.random((args.samples, network.fan_in)) < DENSITY)
+    spikes = poisson(rates, network.n_steps, rng)
+    sim = load_sim()
+    simulation = sim.simulate(network, spikes, config, simulator=args.simulator, progress=True)
+    mismatches = sim.count_mismatches(network, spikes, simulation)
+    if args.json:
+        print_json(
+            {
+                "mismatches": mismatches,
+                "simulator": simulation.simulator,
+                "seed": args.seed,
+                "sizes": network.sizes,
+                "n_steps": network.n_steps,
+                "lanes": config.lanes,
+                "counters": simulation.counters,
+            }
+        )
+    else:
+        print(f"{' → '.join(map(str, network.sizes))}, {network.n_steps} steps, {args.samples} samples, {config.lanes} lanes, seed {args.seed}\n")
+        names = list(simulation.counters[0])
+        print_table(["pass", *names], [[i, *counters.values()] for i, counters in enumerate(simulation.counters)])
+        print(f"\nran on: RTL in {simulation.simulator}")
+        print(f"{mismatches} mismatches with the integer model")
+    return 1 if mismatches else 0
+
+
+def random_network(rng, config):
+    """A random network that the core runs: small enough that no current overflows."""
+    max_size = min(2 * config.lanes, 200)
+    network, _ = load_random_networks().random_network(rng, config.vmem_bits, max_size, widest=config.weight_bits)
+    return network

@@ -1,0 +1,25 @@
+"""``lifarray train``: a network, from data and a seed."""
+
+from ...golden.recipes import RECIPES
+from ...golden.train import DEFAULT_SEED, train
+from ..options import add_data_dir, add_seed
+
+EXAMPLES = """\
+  lifarray train demo
+  lifarray train demo --data-dir data --out my-network.lif --seed 1
+  lifarray train demo --out my-network.lif --resume
+"""
+
+
+def add_arguments(parser):
+    parser.add_argument("recipe", metavar="RECIPE", help=f"one of {', '.join(RECIPES)}")
+    parser.add_argument("--out", metavar="FILE", help="the network file (default: RECIPE.lif)")
+    parser.add_argument("--resume", action="store_true", help="go on from the last whole epoch of a training that was stopped")
+    add_seed(parser, "weights, shuffling and spikes", DEFAULT_SEED)
+    add_data_dir(parser)
+
+
+def run(args):
+    out = args.out or f"{args.recipe}.lif"
+    train(args.recipe, data_dir=args.data_dir, out=out, resume=args.resume, seed=args.seed)
+    print(f"wrote {out}: its figures by: lifarray evaluate {out}")

@@ -1,0 +1,42 @@
+"""The packages that a board does without, imported when a command asks for them.
+
+These are the only ways from the host to the hardware description and its simulation.
+"""
+
+from importlib.util import find_spec
+
+from ..golden.errors import need
+
+
+def load_sim():
+    """The package `lifarray.sim`; UserError where its extra is not installed."""
+    _require("simulating the core", "amaranth", "cocotb", "cocotbext.axi")
+    from .. import sim
+
+    return sim
+
+
+def load_random_networks():
+    """The module `lifarray.sim.random_networks`; UserError where its extra is not installed."""
+    load_sim()
+    from ..sim import random_networks
+
+    return random_networks
+
+
+def load_hw():
+    """The package `lifarray.hw`; UserError where its extra is not installed."""
+    _require("making Verilog", "amaranth")
+    from .. import hw
+
+    return hw
+
+
+def _require(purpose, *modules):
+    for module in modules:
+        try:
+            found = find_spec(module)
+        except ModuleNotFoundError:  # of the package that the module is in
+            found = None
+        if found is None:
+            raise need(module, "sim", purpose)

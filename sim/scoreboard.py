@@ -1,0 +1,143 @@
+"""Lock step: each step of each neuron that leaves the core's pipelines, against the golden model."""
+
+from typing import NamedTuple
+
+import cocotb
+import numpy as np
+from cocotb.triggers import RisingEdge
+
+from lifarray.golden.config import SLOTS, CoreConfig
+from lifarray.golden.network import Network
+from lifarray.hw.lif import LIF_STAGES
+
+
+class Place(NamedTuple):
+    """Where in a run a cycle of the trace belongs."""
+
+    layer: int
+    tile: int
+    sample: int
+    step: int
+    group: int
+
+
+def order_of_steps(network: Network, config: CoreConfig, n_samples: int, n_steps: int):
+    """The order in which steps leave the pipelines, a `Place` a cycle.
+
+    The order is the one that ``hw/fire.py`` promises, written again from its description.
+    """
+    samples_at_once = max(1, SLOTS // n_steps)
+    for first in range(0, n_samples, samples_at_once):
+        samples = range(first, min(first + samples_at_once, n_samples))
+        for i, layer in enumerate(network.layers):
+            for tile in range(config.tiles(layer.n_neurons)):
+                left = layer.n_neurons - tile * config.lanes
+                for first_step in range(0, n_steps, SLOTS):
+                    steps = range(first_step, min(first_step + SLOTS, n_steps))
+                    for block in range(0, config.groups, LIF_STAGES):
+                        if block * config.fire_units >= left:
+                            break
+                        groups = range(block, min(block + LIF_STAGES, config.groups))
+                        for sample in samples:
+                            for step in steps:
+                                for group in groups:
+                                    yield Place(i, tile, sample, step, group)
+
+
+class Scoreboard:
+    """Compares the trace of a core with the golden model as it runs.
+
+    The first mismatch stops the test, with layer, neuron, sample, step, both values, and the command
+    that replays it.
+
+    Members
+    -------
+    compared : int, neuron steps compared so far
+    """
+
+    def __init__(self, dut, config: CoreConfig, replay: str):
+        self._dut = dut
+        self._config = config
+        self._replay = replay
+        self._expected = None
+        self.compared = 0
+        cocotb.start_soon(self._watch())
+
+    def expect(self, network: Network, spikes):
+        """What runs next; what was expected before is dropped."""
+        traces = []
+        inputs = spikes
+        for layer in network.layers:
+            steps = list(layer.steps(inputs, network.vmem_bits))
+            traces.append([np.stack([getattr(step, name) for step in steps], axis=1) for name in ("vmem", "spike", "saturated")])
+            inputs = traces[-1][1]
+        n_samples, n_steps, _ = spikes.shape
+        places = order_of_steps(network, self._config, n_samples, n_steps)
+        self._expected = (network, traces, places)
+
+    def ignore(self):
+        """Compare nothing until the next `expect`."""
+        self._expected = None
+
+    def finished(self):
+        """Fail unless all that was expected was seen."""
+        missing = next(self._expected[2], None)
+        if missing is not None:
+            raise AssertionError(f"the run ended before {missing}; replay: {self._replay}")
+
+    async def _watch(self):
+        dut = self._dut
+        while True:
+            await RisingEdge(dut.trace_valid)
+            while True:
+                await RisingEdge(dut.clk)
+                # The values before this edge, as the next stage takes them.
+                if not dut.trace_valid.value:
+                    break
+                if self._expected:
+                    self._compare()
+
+    def _compare(self):
+        config = self._config
+        network, traces, places = self._expected
+        place = next(places, None)
+        if place is None:
+            raise AssertionError(f"more steps than the run has; replay: {self._replay}")
+        dut = self._dut
+        found_place = (dut.trace_group.value.to_unsigned(), dut.trace_slot.value.to_unsigned())
+        n_steps = traces[0][0].shape[1]
+        slot = place.step % SLOTS
+        if n_steps <= SLOTS:
+            slot += place.sample % (SLOTS // n_steps) * n_steps
+        if found_place != (place.group, slot):
+            self._fail(network, place, None, "group and slot", found_place, (place.group, slot))
+        first = place.tile * config.lanes + place.group * config.fire_units
+        n = min(config.fire_units, network.layers[place.layer].n_neurons - first)
+        if n <= 0:
+            return
+        vmem, spike, saturated = (trace[place.sample, place.step, first : first + n] for trace in traces[place.layer])
+        found = {
+            "vmem": _fields(dut.trace_vmem.value.to_unsigned(), config.vmem_bits, n, signed=True),
+            "spike": _fields(dut.trace_spike.value.to_unsigned(), 1, n),
+            "saturated": _fields(dut.trace_saturated.value.to_unsigned(), 1, n),
+        }
+        for name, expected in (("vmem", vmem), ("spike", spike), ("saturated", saturated)):
+            for u in range(n):
+                if found[name][u] != int(expected[u]):
+                    self._fail(network, place, first + u, name, found[name][u], int(expected[u]))
+        self.compared += n
+
+    def _fail(self, network, place, neuron, what, found, expected):
+        raise AssertionError(
+            f"layer {network.layers[place.layer].name}, neuron {neuron}, sample {place.sample}, step {place.step}: "
+            f"{what} is {found}, must be {expected}; replay: {self._replay}"
+        )
+
+
+def _fields(value, width, n, signed=False):
+    """The lowest ``n`` fields of ``width`` bits of an integer."""
+    mask = (1 << width) - 1
+    fields = [value >> (i * width) & mask for i in range(n)]
+    if signed:
+        fields = [field - (1 << width) if field >> (width - 1) else field for field in fields]
+    return fields
