@@ -224,11 +224,17 @@ def run(build_dir: Path, simulator: Simulator, test_module: str, work_dir: Path,
 
     Raises
     ------
+    UserError
+        Python's shared library is missing.
     RuntimeError
         A test failed; with the end of the log.
     """
     from cocotb_tools.runner import get_results, get_runner
+    from find_libpython import find_libpython
 
+    if find_libpython() is None:
+        name = "libpython{}.{}".format(*sys.version_info)
+        raise UserError(f"cocotb needs the shared library of Python, which is missing here: sudo apt install {name}")
     work_dir.mkdir(parents=True, exist_ok=True)
     log = work_dir / "sim.log"
     with _environment(simulator):

@@ -104,7 +104,7 @@ class Scoreboard:
         if place is None:
             raise AssertionError(f"more steps than the run has; replay: {self._replay}")
         dut = self._dut
-        found_place = (dut.trace_group.value.to_unsigned(), dut.trace_slot.value.to_unsigned())
+        found_place = (int(dut.trace_group.value), int(dut.trace_slot.value))
         n_steps = traces[0][0].shape[1]
         slot = place.step % SLOTS
         if n_steps <= SLOTS:
@@ -117,9 +117,9 @@ class Scoreboard:
             return
         vmem, spike, saturated = (trace[place.sample, place.step, first : first + n] for trace in traces[place.layer])
         found = {
-            "vmem": _fields(dut.trace_vmem.value.to_unsigned(), config.vmem_bits, n, signed=True),
-            "spike": _fields(dut.trace_spike.value.to_unsigned(), 1, n),
-            "saturated": _fields(dut.trace_saturated.value.to_unsigned(), 1, n),
+            "vmem": _fields(int(dut.trace_vmem.value), config.vmem_bits, n, signed=True),
+            "spike": _fields(int(dut.trace_spike.value), 1, n),
+            "saturated": _fields(int(dut.trace_saturated.value), 1, n),
         }
         for name, expected in (("vmem", vmem), ("spike", spike), ("saturated", saturated)):
             for u in range(n):

@@ -246,7 +246,20 @@ def test_random_networks_stay_close_and_say_how_close():
         assert report.n_samples == 100
     with pytest.raises(UserError, match="limit 5.0%.*--bits 8.*--allow-mismatch"):
         import_nir(graph, DT, bits=4, sample=spikes)
-    import_nir(graph, DT, sample=spikes, limit=0.1)
+    limits = [found[4].mismatch * factor for factor in (1.01, 0.99)]
+    import_nir(graph, DT, bits=4, sample=spikes, limit=limits[0])
+    with pytest.raises(UserError, match="--allow-mismatch"):
+        import_nir(graph, DT, bits=4, sample=spikes, limit=limits[1])
+
+
+def test_clipped_weights_are_counted():
+    """Two weights far beyond the others are cut rather than cost all of them a bit."""
+    weight = np.random.default_rng(6).normal(0, 0.1, (20, 200))
+    weight[0, :2] = 1.0
+    network, report = import_nir(chain(linear(weight), lif(20, r=10.0)), DT)
+    (layer,) = report.layers
+    assert layer.weight_range[1] * layer.weight_scale > 127.5 and network.layers[0].weight.max() == 127
+    assert layer.clipped == (np.abs(weight * layer.weight_scale) > 127.5).sum() >= 2
 
 
 def test_the_counted_mismatch_is_that_of_the_networks():
@@ -295,6 +308,14 @@ def test_scale_flatten_and_merged_weights_change_nothing():
     flatten = nir.Flatten(np.array([2, 2]), 0, -1)
     folded = import_nir(chain(flatten, linear(weight), nir.Scale(scale), linear(more), neurons, fan_in=4), DT)[0]
     assert np.array_equal(plain.layers[0].weight, folded.layers[0].weight)
+    merged, affine = (
+        import_nir(chain(*nodes, neurons), DT)[0].layers[0].weight
+        for nodes in (
+            (nir.Affine(weight, np.ones(6)), nir.Affine(more, np.full(3, 0.5))),
+            (nir.Affine(more @ weight, more @ np.ones(6) + 0.5),),
+        )
+    )
+    assert np.array_equal(merged, affine)
     first = import_nir(chain(nir.Scale(np.array([1.0, 2, 3, 4])), linear(weight), integrate_and_fire(6)), DT)[0]
     assert np.array_equal(first.layers[0].weight, import_nir(chain(linear(weight * [1, 2, 3, 4]), integrate_and_fire(6)), DT)[0].layers[0].weight)
 

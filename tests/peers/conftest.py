@@ -10,7 +10,7 @@ from lifarray.golden import train as training
 from lifarray.golden.encode import poisson
 
 N_STEPS = 25
-N_TRAIN = 20000
+N_TRAIN = 30000
 N_TEST = 1000
 N_HIDDEN = 128
 SEED = 11
@@ -53,7 +53,7 @@ def train(torch, digits):
     ``forward`` takes spikes [n_steps, n_samples, 784] and returns scores [n_samples, 10].
     """
 
-    def call(forward, parameters, learning_rate=1e-3, epochs=2, batch=100):
+    def call(forward, parameters, learning_rate=5e-4, epochs=2, batch=100):
         optimizer = torch.optim.Adam(parameters, lr=learning_rate)
         rng = np.random.default_rng(SEED)
         for _ in range(epochs):
@@ -88,15 +88,20 @@ def write():
 
 @pytest.fixture(scope="session")
 def check_classes(digits):
-    """check_classes(float scores, integer scores) of the test digits: what an import promises."""
+    """check_classes(float scores, integer scores) of the test digits: what an import promises.
 
-    def call(expected, found):
-        expected, found = expected.argmax(axis=1), found.argmax(axis=1)
+    With ``ties=True`` digits in which the float network's best classes are level, and the first of
+    them wins by its number alone, count as the same if the integer network chooses any of them.
+    """
+
+    def call(scores, found_scores, ties=False):
+        expected, found = scores.argmax(axis=1), found_scores.argmax(axis=1)
         accuracies = [(classes == digits.test.labels).mean() for classes in (expected, found)]
-        same = (expected == found).mean()
-        print(f"accuracy {accuracies[0]:.3f} float, {accuracies[1]:.3f} integer; same class {same:.3f}")
+        chosen = np.take_along_axis(scores, found[:, None], axis=1)[:, 0]
+        same, among_best = (found == expected).mean(), (chosen == scores.max(axis=1)).mean()
+        print(f"accuracy {accuracies[0]:.3f} float, {accuracies[1]:.3f} integer; same class {same:.3f}, ties apart {among_best:.3f}")
         assert accuracies[0] > 0.8      # it was really trained
-        assert same >= 0.99
+        assert (among_best if ties else same) >= 0.99
         assert abs(accuracies[0] - accuracies[1]) <= 0.01
 
     return call

@@ -40,7 +40,7 @@ def classifier(torch, norse, lif, train, write, tmp_path_factory):
             vmem, state = module(step, state)
         return vmem
 
-    train(forward, module.parameters())
+    train(forward, module.parameters(), learning_rate=3e-3)
     path = tmp_path_factory.mktemp("norse") / "classifier.nir"
     # Norse 1.1.0 multiplies tau by this dt, so only 1 leaves it in seconds.
     write(path, norse.to_nir(module, torch.zeros(1, 784), dt=1))

@@ -55,7 +55,8 @@ def test_same_classes_as_in_snntorch(classifier, digits, scores_of, check_classe
     network, report = import_nir(classifier.path, DT, classifier.reset, sample=digits.test.spikes[:100])
     assert report.mismatch < 0.05
     results = network.run(digits.test.spikes)
-    check_classes(scores_of(classifier.forward, digits.test.spikes), results[-1].spikes.sum(axis=1))
+    # Spike counts are small numbers: of the network that resets to zero, 3 % of the digits are ties.
+    check_classes(scores_of(classifier.forward, digits.test.spikes), results[-1].spikes.sum(axis=1), ties=classifier.reset == "zero")
 
 
 def test_every_spike_on_the_simulated_core(classifier, digits, check_on_core):

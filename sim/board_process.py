@@ -1,0 +1,23 @@
+"""``python -m lifarray.sim.board_process BUILD_DIR SIMULATOR FOLDER``: the simulator of a board, in a process of its own."""
+
+import sys
+from pathlib import Path
+
+from . import runner
+
+SOCKET = "socket"
+
+
+def main(build_dir, simulator, folder):
+    folder = Path(folder)
+    runner.run(
+        Path(build_dir),
+        runner.find_simulator(simulator),
+        "lifarray.sim.board_bench",
+        folder,
+        env={"LIFARRAY_BOARD": str(folder / SOCKET)},
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
