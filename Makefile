@@ -5,7 +5,11 @@ VENV := .venv
 # Named after the interpreter, so that another PYTHON makes the environment anew.
 STAMP := $(VENV)/installed-by-$(subst /,_,$(PYTHON))
 
-.PHONY: help demo test test-long lint install clean
+# Where pip finds builds of PyTorch without CUDA, which are gigabytes smaller.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+PEERS_STAMP := $(STAMP)-peers
+
+.PHONY: help demo test test-long test-peers lint install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -14,10 +18,13 @@ demo: $(STAMP) ## speak ten digits, run them on the simulated core, write demo-o
 	$(VENV)/bin/lifarray demo $(ARGS)
 
 test: $(STAMP) lint ## lint, and every test that is not marked long
-	$(VENV)/bin/python -m pytest -n 2 -m "not long" $(ARGS)
+	$(VENV)/bin/python -m pytest -n 2 -m "not long" --ignore tests/peers $(ARGS)
 
 test-long: $(STAMP) lint ## lint, and every test
-	$(VENV)/bin/python -m pytest -n 2 $(ARGS)
+	$(VENV)/bin/python -m pytest -n 2 --ignore tests/peers $(ARGS)
+
+test-peers: $(PEERS_STAMP) ## networks trained in snnTorch and Norse, on the core; installs PyTorch
+	$(VENV)/bin/python -m pytest tests/peers $(ARGS)
 
 lint: $(STAMP) ## ruff
 	$(VENV)/bin/ruff check --no-cache .
@@ -48,3 +55,11 @@ $(STAMP): pyproject.toml
 libpython = $$($(VENV)/bin/python -c 'import sys; print("libpython%d.%d" % sys.version_info[:2])')
 fetch_libpython = (name=$(libpython) && cd $(VENV) && mkdir -p deb && cd deb && apt-get -qq download $$name \
     && dpkg-deb --extract $$name*.deb . && cp usr/lib/*/$$name.so.1.0 ../lib/$$name.so && cd .. && rm -r deb) 2>/dev/null
+
+# The version of PyTorch is the one in pyproject.toml. Without its dependencies, or pip would look for
+# each of them in that index too.
+$(PEERS_STAMP): $(STAMP)
+	$(VENV)/bin/pip install --disable-pip-version-check --no-deps --retries 1 --extra-index-url $(TORCH_INDEX) \
+	    $$(sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
+	$(VENV)/bin/pip install --disable-pip-version-check --editable '.[test,peers]'
+	@touch $@

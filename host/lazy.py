@@ -24,6 +24,17 @@ def load_random_networks():
     return random_networks
 
 
+def load_board_simulation():
+    """The simulated board (`SimulatedBoard`, `SimulatedDevice`, `stand_in`); UserError where its extra is not installed."""
+    load_sim()
+    from types import SimpleNamespace
+
+    from ..sim.board import SimulatedBoard
+    from ..sim.pynq_device import SimulatedDevice, stand_in
+
+    return SimpleNamespace(SimulatedBoard=SimulatedBoard, SimulatedDevice=SimulatedDevice, stand_in=stand_in)
+
+
 def load_hw():
     """The package `lifarray.hw`; UserError where its extra is not installed."""
     _require("making Verilog", "amaranth")

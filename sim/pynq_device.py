@@ -50,6 +50,7 @@ class SimulatedDevice(Device):
 
     Members
     -------
+    cma_bytes : int
     downloads : int, bitstreams loaded so far
     buffers : dict of device address to bytes of each live buffer
     lies : dict of register offset to the value that reads give instead, for tests of bad hardware
@@ -68,7 +69,7 @@ class SimulatedDevice(Device):
         self.forbidden = False
         self.timestamp = None
         self._registers = range(register_base, register_base + register_bytes)
-        self._cma = range(CMA_BASE, CMA_BASE + cma_bytes)
+        self.cma_bytes = cma_bytes
         self._slcr = dict(SLCR_RESET)
         # pynq keeps one object for the clocks of the first device that it met.
         if hasattr(Clocks, "_real_instance"):
@@ -125,12 +126,12 @@ class SimulatedDevice(Device):
         return buffer
 
     def _place(self, n_bytes):
-        address = self._cma.start
+        address = CMA_BASE
         for first, taken in sorted(self.buffers.items()):
             if first - address >= n_bytes:
                 break
             address = first + taken
-        if address + n_bytes > self._cma.stop:
+        if address + n_bytes > CMA_BASE + self.cma_bytes:
             raise RuntimeError("BO allocation failed: Cannot allocate memory")
         self.buffers[address] = n_bytes
         return address

@@ -214,6 +214,7 @@ def _reach(low, high, d, n_steps):
 
 
 def _vmem_bits(layer, low, high, n_steps) -> int:
-    # One more for each step: the decay rounds to nearest.
-    reach = (_reach(low, high, layer.decay, n_steps) + n_steps) * (1 << layer.frac_bits) + abs(layer.v_init)
+    reach = _reach(low, high, layer.decay, n_steps) * (1 << layer.frac_bits) + abs(layer.v_init)
+    # What is subtracted after the decay can go below 0, and the decay of each step rounds by up to a half.
+    reach += n_steps / 2 + (layer.v_subtract if layer.reset_mode == "subtract_delayed" else 0)
     return int(np.ceil(reach)).bit_length() + 1

@@ -11,7 +11,7 @@ EXAMPLES = """\
   lifarray export my-network.lif -o my-network.nir --dt 0.001
 
 NIR stores no time step: tell the reader the same, as in norse.torch.from_nir(graph, dt=1e-4).
-snnTorch 1.0.0 takes every file for 1e-4.
+snnTorch 1.0.0 takes every file for 1e-4, and cannot read layers that never leak.
 """
 
 

@@ -1,45 +1,43 @@
 """What a proof is written with: the DUT, free inputs, assumptions, checks and covers."""
 
-from amaranth.hdl import Assume, ClockDomain, Const, Fragment, Module, Mux, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.hdl import Cat, ClockDomain, Fragment, Module, Mux, Signal, Value
+from amaranth.lib import wiring
 
 
 class Bench:
     """Collects the statements of a proof around a DUT.
 
-    There is no reset: a trace begins with all registers at their initial values, as after
-    configuration or reset.
+    There is no reset: a trace begins with all registers at their initial values, as after reset.
 
     Members
     -------
-    m : Module, for statements of the proof's own
+    m : Module, for the proof's own logic
     first : Signal(1), high in the first cycle of a trace
-    checks, covers : {name: Signal(1)}
-    inputs : list of Signal, what the solver chooses anew in each cycle
     """
 
     def __init__(self):
         self.m = Module()
-        self.m.domains.sync = ClockDomain(reset_less=True)
+        self.m.domains.sync = domain = ClockDomain(reset_less=True)
+        self._clock = domain.clk
         self.first = Signal(init=1)
         self.m.d.sync += self.first.eq(0)
-        self.checks, self.covers, self.inputs = {}, {}, []
+        self._inputs, self._assumptions, self._checks, self._covers = [], [], {}, {}
         self._internals = {}
 
     def free(self, shape, name):
         """A signal that may take any value in every cycle."""
         signal = Signal(shape, name=name)
-        self.inputs.append(Value.cast(signal))
+        self._inputs.append(Value.cast(signal))
         return signal
 
     def constant(self, shape, name):
         """A signal that may take any value, but only one in a trace."""
         chosen = self.free(shape, f"{name}_chosen")
         held = Signal(shape, name=f"{name}_held")
-        value = Signal(shape, name=name)
-        self.m.d.comb += Value.cast(value).eq(Mux(self.first, Value.cast(chosen), Value.cast(held)))
-        self.m.d.sync += Value.cast(held).eq(Value.cast(value))
-        return value
+        signal = Signal(shape, name=name)
+        self.m.d.comb += Value.cast(signal).eq(Mux(self.first, Value.cast(chosen), Value.cast(held)))
+        self.m.d.sync += Value.cast(held).eq(Value.cast(signal))
+        return signal
 
     def before(self, value, name):
         """``value`` one cycle ago; 0 in the first cycle."""
@@ -48,46 +46,65 @@ class Bench:
         self.m.d.sync += signal.eq(value)
         return signal
 
-    def add(self, dut, name="dut"):
-        """Add a component; its inputs are left for `drive`. `internal` finds its signals."""
+    def add(self, dut, name="dut", leave=()):
+        """Add a component. All its inputs are free, but those whose names are in ``leave``."""
         fragment = Fragment.get(dut, None)
         self.m.submodules[name] = fragment
         self._internals[name] = _signals(fragment)
+        for path, member, port in dut.signature.flatten(dut):
+            port_name = "__".join(map(str, path))
+            if member.flow == wiring.In and port_name not in leave:
+                port = Value.cast(port)
+                self.m.d.comb += port.eq(self.free(port.shape(), port_name))
         return dut
 
     def internal(self, path, name="dut"):
-        """A signal inside a component: ``"left"``, or ``"stream0.left"`` in a submodule.
+        """A signal inside a component: ``"left"``, or ``"stream0.left"`` inside its part.
 
-        Proofs by induction need them: what holds at the ports follows from what holds inside.
+        Checks on them strengthen a proof: what holds at the ports follows from what holds inside.
         """
         found = self._internals[name].get(path, [])
         if len(found) != 1:
             raise LookupError(f"{len(found)} signals are called {path!r} in {name!r}")
         return found[0]
 
-    def drive(self, interface, prefix, leave=()):
-        """Let the solver choose all inputs of a component, but those whose paths are in ``leave``."""
-        for path, member, port in interface.signature.flatten(interface):
-            name = "__".join(map(str, path))
-            if member.flow == wiring.In and name not in leave:
-                self.m.d.comb += Value.cast(port).eq(self.free(len(Value.cast(port)), f"{prefix}{name}"))
-
     def assume(self, condition):
-        """Look only at traces in which ``condition`` holds in every cycle."""
-        self.m.d.comb += Assume(condition)
+        """Look only at traces in which ``condition`` holds, up to the cycle that is looked at."""
+        self._assumptions.append(Value.cast(condition).any())
 
     def check(self, name, condition):
         """Claim that ``condition`` holds in every cycle of every trace."""
-        self.checks[name] = self._named(f"check_{name}", condition)
+        assert name not in self._checks
+        self._checks[name] = Value.cast(condition).any()
 
     def cover(self, name, condition):
         """Claim that some trace reaches ``condition``, so that the checks are not vacuous."""
-        self.covers[name] = self._named(f"cover_{name}", condition)
+        assert name not in self._covers
+        self._covers[name] = Value.cast(condition).any()
 
-    def _named(self, name, condition):
-        signal = Signal(name=name)
-        self.m.d.comb += signal.eq(Value.cast(condition).any())
-        return signal
+    def finish(self, which):
+        """Close the proof.
+
+        Parameters
+        ----------
+        which : "fails" or "reaches"
+
+        Returns
+        -------
+        (module, inputs, {name: Signal(1)})
+            The signals say: the check fails, or the cover is reached, and no assumption was broken so far.
+        """
+        m = self.m
+        held = Signal(init=1, name="assumptions_held")
+        hold = Signal(name="assumptions_hold")
+        m.d.comb += hold.eq(held & Cat(self._assumptions).all())
+        m.d.sync += held.eq(hold)
+        signals = {}
+        claims, wanted = (self._checks, 0) if which == "fails" else (self._covers, 1)
+        for name, condition in claims.items():
+            signals[name] = signal = Signal(name=f"{which}_{name}")
+            m.d.comb += signal.eq(hold & (condition == wanted))
+        return m, [self._clock, *self._inputs], signals
 
 
 def implies(premise, conclusion):
@@ -96,15 +113,14 @@ def implies(premise, conclusion):
 
 
 def _signals(fragment, prefix=""):
-    """{path: [Signal]} of what is driven in a fragment and its submodules."""
+    """{path: [Signal]}: what is driven in a fragment and in its parts."""
     found = {}
     for statements in fragment.statements.values():
         for signal in statements._lhs_signals():
             entry = found.setdefault(prefix + signal.name, [])
             if not any(signal is other for other in entry):
                 entry.append(signal)
-    for subfragment, name, _ in fragment.subfragments:
-        if isinstance(subfragment, Fragment):
-            for path, signals in _signals(subfragment, f"{prefix}{name}.").items():
-                found.setdefault(path, []).extend(signals)
+    for part, name, _ in fragment.subfragments:
+        for path, signals in _signals(part, f"{prefix}{name}.").items():
+            found.setdefault(path, []).extend(signals)
     return found

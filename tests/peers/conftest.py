@@ -53,7 +53,7 @@ def train(torch, digits):
     ``forward`` takes spikes [n_steps, n_samples, 784] and returns scores [n_samples, 10].
     """
 
-    def call(forward, parameters, learning_rate=5e-4, epochs=2, batch=100):
+    def call(forward, parameters, learning_rate=1e-3, epochs=2, batch=100):
         optimizer = torch.optim.Adam(parameters, lr=learning_rate)
         rng = np.random.default_rng(SEED)
         for _ in range(epochs):
@@ -122,7 +122,8 @@ def check_on_core():
 
 @pytest.fixture(scope="session")
 def autoencoder(data_dir, tmp_path_factory):
-    """Our own, small but trained: (network, pixels [n, 784], spikes [n, n_steps, 784])."""
-    network = training.train("tiny-ae", data_dir, tmp_path_factory.mktemp("autoencoder") / "tiny-ae.lif", log=lambda text: None)
+    """Our own, trained on a part of MNIST: (network, pixels [n, 784], spikes [n, n_steps, 784])."""
+    out = tmp_path_factory.mktemp("autoencoder") / "mnist-ae.lif"
+    network = training.train("mnist-ae", data_dir, out, log=lambda text: None, n_train=3000, n_validation=100)
     pixels = datasets.mnist("test", data_dir)[0][:500].reshape(500, -1) / 255.0
     return network, pixels, poisson(pixels, network.n_steps, np.random.default_rng(SEED))

@@ -1,0 +1,413 @@
+"""`LifArray`: a network on a core, whatever the core is.
+
+::
+
+    with LifArray() as array:                  # or device="sim", or device="golden"
+        array.load(load_network("demo"))
+        for result in array.synthesize("7_me.wav"):
+            print(result.nearest, array.runner)
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from ..golden.encode import pack, poisson_words, sample_rng, samples_per_pass, unpack
+from ..golden.errors import UserError
+from ..golden.evaluate import class_images, class_scores
+from . import selftest
+from .board_errors import BoardError
+from .core_control import CoreControl
+from .devices import open_device
+from .memory_plan import Batch, Rasters, Weights
+from .recording import as_utterances
+from .synthesis import Result, listen
+
+TIMEOUT_SECONDS = 2.0
+"""At the peak of its memory's bandwidth the paper-size network takes 0.06 s an utterance."""
+
+PASSES = 4
+"""Passes a doorbell: the calls from Python are then a small part, and the buffers stay small."""
+
+STAGES = ("front_end", "encode", "copy", "core", "wait", "decode")
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run produced.
+
+    Members
+    -------
+    counts : int64 [n_samples, n_neurons]
+        Spike counts of the last layer.
+    spikes : dict of layer index to bool [n_samples, n_steps, n_neurons]
+        Of the layers that were asked for.
+    counters : dict of str to int
+        The core's counters, summed over the run; "samples" and "batches" too.
+    runner : str
+        What ran.
+    """
+
+    counts: np.ndarray
+    spikes: dict
+    counters: dict
+    runner: str
+
+
+class LifArray:
+    """A core with a network on it. Use it in a ``with``: then its memory is given back, whatever happens.
+
+    Parameters
+    ----------
+    device : str
+        "pynq": the core on this board. "sim": its RTL on a simulator, through pynq. "golden": the
+        integer model behind the same registers.
+    network : Network
+        To `load` at once.
+    bitstream : path
+        ``NAME.bit`` with ``NAME.hwh`` beside it, instead of the one that the package brought.
+    config : CoreConfig
+        Of the simulated core or the model; a board's is in its bitstream.
+    simulator : str
+        "verilator" or "icarus", for "sim".
+    clock_hz : int
+        Instead of what the ``.hwh`` says.
+    timeout_seconds : float
+        Longest run of one batch, in the core's time.
+    n_passes : int
+        Passes a batch: one doorbell, and one more batch is encoded meanwhile.
+    lock_file : path
+        Who holds the core is written there; by default in the folder for temporary files. A
+        simulated core has one user anyway, and a lock only if this is given.
+
+    Members
+    -------
+    runner : str, what runs
+    config : CoreConfig, what the core's capability registers say
+    clock_hz : int or None
+    counters : dict, those of the last run
+    seconds : dict, time that the last run took by stage of `STAGES`: "core" is its cycles at its
+        clock, "wait" what the program waited for it; both pass while the next batch is encoded.
+
+    Raises
+    ------
+    BoardError
+        The device cannot be used; its subclasses in ``board_errors`` say why.
+    """
+
+    def __init__(
+        self,
+        device: str = "pynq",
+        network=None,
+        *,
+        bitstream=None,
+        config=None,
+        simulator=None,
+        clock_hz=None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        n_passes: int = PASSES,
+        lock_file=None,
+    ):
+        if not timeout_seconds > 0 or n_passes < 1:
+            raise UserError(f"timeout_seconds = {timeout_seconds} and n_passes = {n_passes} must be above 0")
+        self._device = open_device(device, bitstream=bitstream, config=config, simulator=simulator, clock_hz=clock_hz, lock_file=lock_file)
+        self._weights = self._rasters = None
+        self._n_passes = n_passes
+        self.counters = {}
+        self.seconds = {}
+        try:
+            self._control = CoreControl(self._device, timeout_seconds)
+            if network is not None:
+                self.load(network)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    @property
+    def runner(self) -> str:
+        return self._require_open().runner
+
+    @property
+    def config(self):
+        return self._control.config
+
+    @property
+    def clock_hz(self) -> "int | None":
+        return self._require_open().clock_hz
+
+    @property
+    def device(self):
+        """The device below: for pynq and sim, ``device.overlay`` is pynq's `Overlay`."""
+        return self._device
+
+    @property
+    def network(self):
+        """The network that is loaded; None if none is."""
+        return self._weights.network if self._weights else None
+
+    def __repr__(self):
+        if self._device is None:
+            return "LifArray, closed"
+        network = "no network" if self.network is None else " → ".join(map(str, self.network.sizes))
+        return f"LifArray on {self.runner}: {self.config.lanes} lanes, {network}"
+
+    def load(self, network):
+        """Put a network's weights into the core's memory; the one before is given up.
+
+        Raises
+        ------
+        UserError
+            The core cannot run it, or its weights do not fit.
+        """
+        self._require_open()
+        network.check_fits(self.config)
+        self._unload()
+        self._weights = Weights(network, self.config, self._device)
+
+    def _unload(self):
+        for part in (self._rasters, self._weights):
+            if part is not None:
+                part.free()
+        self._rasters = self._weights = None
+
+    def run(self, spikes, layers=()) -> RunResult:
+        """Run spikes.
+
+        Parameters
+        ----------
+        spikes : bool [n_samples, n_steps, fan_in]
+        layers : sequence of int
+            Layers whose spikes to read back.
+        """
+        spikes = np.asarray(spikes, dtype=bool)
+        fan_in = self._require_network().fan_in
+        if spikes.ndim != 3 or spikes.shape[2] != fan_in or 0 in spikes.shape:
+            raise UserError(f"spikes have shape {list(spikes.shape)}, the network takes [n_samples, n_steps, {fan_in}]")
+        size = samples_per_pass(spikes.shape[1])
+        groups = ((pack(spikes[i : i + size]), len(spikes[i : i + size])) for i in range(0, len(spikes), size))
+        return self._collect(groups, spikes.shape[1], layers)
+
+    def run_rates(self, rates, seed: int = 0, layers=(), n_steps=None) -> RunResult:
+        """Draw Poisson spikes and run them, the next batch drawn while the core runs.
+
+        Sample i draws from ``sample_rng(seed, i)``: the same spikes on a board and a PC, in batches
+        of any size.
+
+        Parameters
+        ----------
+        rates : float [n_samples, fan_in], 0 to 1, or an iterable of its rows
+        seed : int
+        layers : sequence of int
+            Layers whose spikes to read back.
+        n_steps : int
+            By default the network's.
+        """
+        network = self._require_network()
+        n_steps = network.n_steps if n_steps is None else n_steps
+        return self._collect(self._encode(rates, seed, n_steps), n_steps, layers)
+
+    def _encode(self, rates, seed, n_steps):
+        network = self.network
+        size, index, rows = samples_per_pass(n_steps), 0, iter(rates)
+        while True:
+            group = [row for _, row in zip(range(size), rows)]
+            if not group:
+                return
+            rngs = [sample_rng(seed, index + i) for i in range(len(group))]
+            if np.shape(group) != (len(group), network.fan_in):
+                raise UserError(f"rates have shape {list(np.shape(group))}, the network takes [n_samples, {network.fan_in}]")
+            yield poisson_words(group, n_steps, rngs, network.meta.get("max_rate", 1.0)), len(group)
+            index += len(group)
+
+    def synthesize(self, audio, sample_rate_hz=None, seed: int = 0) -> list:
+        """Turn spoken digits into images.
+
+        Parameters
+        ----------
+        audio : path, sequence of paths, float [n] (full scale 1), or sequence of those
+        sample_rate_hz : int
+            Of samples; files say their own.
+        seed : int
+
+        Returns
+        -------
+        list of `lifarray.host.synthesis.Result`, one an utterance
+        """
+        network = self._require_network()
+        targets = class_images(network)
+        utterances = as_utterances(audio, sample_rate_hz)
+        begin = perf_counter()
+        levels, rates = listen(network, utterances)
+        heard = perf_counter() - begin
+        before_last = len(network.layers) - 2
+        result = self.run_rates(rates, seed, layers=[before_last] if before_last >= 0 else [])
+        self.seconds["front_end"] += heard
+        scores = class_scores(result.counts, targets)
+        images = result.counts.reshape(-1, *targets.shape[1:])
+        if before_last >= 0:
+            hidden = result.spikes[before_last]
+        else:
+            words = self._encode(rates, seed, network.n_steps)
+            hidden = np.concatenate([unpack(raster, n, network.n_steps) for raster, n in words])
+        cycles = result.counters["cycles"] // len(utterances) if self.clock_hz else None
+        return [
+            Result(utterance, level, state, image, score, cycles, None)
+            for utterance, level, state, image, score in zip(utterances, levels, hidden, images, scores)
+        ]
+
+    def _collect(self, groups, n_steps, layers) -> RunResult:
+        """Run (raster words, samples) pairs and gather what comes out."""
+        network = self.network
+        wrong = [i for i in layers if not 0 <= i < len(network.layers)]
+        if wrong:
+            raise UserError(f"layers = {list(layers)}: the network has layers 0 to {len(network.layers) - 1}")
+        last = len(network.layers) - 1
+        counts, spikes = [], {i: [] for i in layers}
+        self.counters = Counter()
+        self.seconds = dict.fromkeys(STAGES, 0.0)
+        for bank, batch in self._stream(groups, n_steps):
+            for i in sorted({last, *layers}):
+                rasters = self._timed("copy", self._rasters.get, bank, i, len(batch.words))
+                steps = self._timed("decode", _unpack_all, rasters, batch.n_samples, n_steps)
+                if i in spikes:
+                    spikes[i].append(steps)
+                if i == last:
+                    counts.append(self._timed("decode", steps.sum, axis=1))
+        if not counts:
+            raise UserError("there are no samples to run")
+        self.counters = dict(self.counters)
+        return RunResult(np.concatenate(counts), {i: np.concatenate(parts) for i, parts in spikes.items()}, self.counters, self.runner)
+
+    def _stream(self, groups, n_steps):
+        """Run batches, and yield (bank, `Batch`) of each as soon as the next one runs."""
+        self._make_rasters(n_steps)
+        ended = None
+        try:
+            for bank, batch in self._filled(groups):
+                finished = self._finish(ended)
+                self._timed("wait", self._control.start, self._rasters.list_address(bank), self._rasters.list_count(batch))
+                if finished:
+                    yield ended
+                ended = bank, batch
+            if self._finish(ended):
+                yield ended
+        finally:
+            # The encoder failed, or whoever reads the results gave up.
+            self._control.stop()
+
+    def _filled(self, groups):
+        """Encode batches into alternating banks; this goes on while the core runs."""
+        groups, bank = iter(groups), 0
+        while True:
+            batch = Batch([], [])
+            while len(batch.words) < self._n_passes:
+                words, n_samples = self._timed("encode", next, groups, (None, 0))
+                if words is None:
+                    break
+                batch.words.append(words)
+                batch.n_samples.append(n_samples)
+            if not batch.words:
+                return
+            self._timed("copy", self._rasters.put, bank, batch)
+            yield bank, batch
+            bank = (bank + 1) % Rasters.N_BANKS
+
+    def _finish(self, ended):
+        if ended is None:
+            return False
+        counters = self._timed("wait", self._control.finish)
+        self.counters.update(counters)
+        self.counters.update(batches=1, samples=sum(ended[1].n_samples))
+        if self.clock_hz:
+            self.seconds["core"] += counters["cycles"] / self.clock_hz
+        return True
+
+    def _make_rasters(self, n_steps):
+        if n_steps < 1:
+            raise UserError(f"n_steps = {n_steps}, must be at least 1")
+        if self._rasters is None or self._rasters.n_steps != n_steps:
+            if self._rasters is not None:
+                self._rasters.free()
+                self._rasters = None
+            self._rasters = Rasters(self._weights, n_steps, self._n_passes, self._device)
+            self._control.open_windows([self._rasters.buffer, *self._weights.buffers])
+
+    def _timed(self, stage, function, *arguments, **options):
+        begin = perf_counter()
+        try:
+            return function(*arguments, **options)
+        finally:
+            self.seconds[stage] += perf_counter() - begin
+
+    def selftest(self) -> list:
+        """Find out whether registers, windows, memory port and arithmetic work.
+
+        A network that is loaded stays loaded.
+
+        Returns
+        -------
+        list of (check, what was found)
+
+        Raises
+        ------
+        BoardError
+            The first check that failed: what it means and what to do.
+        """
+        self._require_open()
+        try:
+            return selftest.run(self._control)
+        finally:
+            if self._rasters is not None:
+                self._control.open_windows([self._rasters.buffer, *self._weights.buffers])
+
+    def info(self) -> dict:
+        """What this is, for people and JSON."""
+        config = self.config
+        return {
+            "runner": self.runner,
+            "clock_hz": self.clock_hz,
+            "lanes": config.lanes,
+            "fire_units": config.fire_units,
+            "weight_bits": config.weight_bits,
+            "current_bits": config.current_bits,
+            "vmem_bits": config.vmem_bits,
+            "bus_bits": config.bus_bits,
+        }
+
+    def close(self):
+        """Stop the core and give everything back; closing twice does nothing."""
+        if self._device is None:
+            return
+        try:
+            if hasattr(self, "_control"):
+                self._control.stop()
+        finally:
+            device, self._device = self._device, None
+            try:
+                self._unload()
+            finally:
+                device.close()
+
+    def _require_open(self):
+        if self._device is None:
+            raise BoardError("this LifArray was closed: make another one")
+        return self._device
+
+    def _require_network(self):
+        self._require_open()
+        if self._weights is None:
+            raise UserError("no network is loaded: call load first")
+        return self.network
+
+
+def _unpack_all(rasters, n_samples, n_steps):
+    """Spikes of all passes: bool [n_samples, n_steps, n_neurons]."""
+    return np.concatenate([unpack(words, n, n_steps) for words, n in zip(rasters, n_samples)])

@@ -1,0 +1,160 @@
+"""From a `Bench` to an answer: Amaranth, then yosys (pyosys) to an and-inverter graph, then ABC."""
+
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+from amaranth.back import rtlil
+
+from .bench import Bench
+
+SYNTHESIS = """\
+read_rtlil {name}.il
+hierarchy -top proof
+proc
+flatten
+memory -nordff -nomap
+memory_map
+opt -fast -full
+techmap
+opt -fast
+dffunmap
+aigmap
+clean
+write_aiger -miter -I -zinit -no-startoffset -map {name}.aim {name}.aig
+write_rtlil {name}-flat.il
+"""
+
+REPLAY = """\
+read_rtlil {name}-flat.il
+sim -r {name}.aiw -map {name}.aim -clock clk -vcd {name}.vcd -q proof
+"""
+
+RUN_SCRIPT = "import sys; from pyosys import libyosys as ys; ys.run_pass('script ' + sys.argv[1], ys.Design())"
+
+
+@dataclass
+class Outcome:
+    """What became of a proof.
+
+    Members
+    -------
+    result : "proved", "failed" or "undecided"
+    failed : name of the check that fails, or None
+    cycles : length of the counterexample; of a bounded proof, the cycles that were searched; else 0
+    trace : Path of the counterexample, a VCD file, or None
+    reached : {cover: cycles of its shortest trace, None where none was found}
+    seconds : float
+    """
+
+    result: str
+    failed: str = None
+    cycles: int = 0
+    trace: Path = None
+    reached: dict = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def ok(self):
+        return self.result == "proved" and None not in self.reached.values()
+
+
+class Engine:
+    """Runs proofs in a folder, which must exist and is left full of files.
+
+    Parameters
+    ----------
+    folder : Path
+    timeout_s : float
+        For each call of a solver.
+    """
+
+    def __init__(self, folder, timeout_s=600.0):
+        self._folder = Path(folder)
+        self._timeout_s = timeout_s
+
+    def prove(self, name, build, cycles=None, cover_cycles=40) -> Outcome:
+        """Prove all checks that ``build(bench)`` makes, without a bound or for ``cycles``; reach all covers."""
+        began = time.monotonic()
+        checks = self._synthesize(name, build, "fails")
+        # The checks are proved together: each may lean on the others.
+        if cycles is None:
+            text = self._abc(f"read_aiger {name}.aig; orpos; scleanup; pdr", f"{name}-proof")
+            proved = "Property proved" in text
+        else:
+            text = self._abc(f"read_aiger {name}.aig; orpos; bmc3 -F {cycles}", f"{name}-proof")
+            proved = "No output asserted" in text
+        frame = _frame(text)
+        if frame is not None:
+            outcome = self._counterexample(name, checks, frame + 1)
+        elif proved:
+            outcome = Outcome("proved", cycles=cycles or 0, reached=self._covers(f"{name}-covers", build, cover_cycles))
+        else:
+            outcome = Outcome("undecided")
+        outcome.seconds = time.monotonic() - began
+        return outcome
+
+    def _counterexample(self, name, checks, cycles):
+        """The shortest trace to a failing check."""
+        text = self._abc(f"read_aiger {name}.aig; bmc3 -F {cycles}; write_cex -a {name}.aiw", f"{name}-trace")
+        failed = checks[int(re.search(r"Output (\d+) of miter", text)[1])]
+        return Outcome("failed", failed, _frame(text) + 1, trace=self._replay(name))
+
+    def _covers(self, name, build, cycles):
+        """{cover: cycles of the shortest trace to it}, each replayed as a VCD file."""
+        reached = {}
+        for i, cover in enumerate(self._synthesize(name, build, "reaches")):
+            text = self._abc(f"read_aiger {name}.aig; cone -a -O {i}; bmc3 -F {cycles}; write_cex -a {name}.aiw", f"{name}-{cover}")
+            frame = _frame(text)
+            reached[cover] = None if frame is None else frame + 1
+        return reached
+
+    def _synthesize(self, name, build, outputs):
+        """Make ``name``.aig, of whose outputs it returns the names, in order."""
+        bench = Bench()
+        build(bench)
+        module, inputs, signals = bench.finish(outputs)
+        self._write(f"{name}.il", rtlil.convert(module, name="proof", ports=[*inputs, *signals.values()], emit_src=False))
+        self._yosys(name, SYNTHESIS.format(name=name))
+        names = {signal.name: claim for claim, signal in signals.items()}
+        found = re.findall(r"^output \d+ 0 (\S+)$", (self._folder / f"{name}.aim").read_text(), re.MULTILINE)
+        return [names[port] for port in found]
+
+    def _replay(self, name):
+        """Turn the witness ``name``.aiw into a VCD file."""
+        self._yosys(f"{name}-replay", REPLAY.format(name=name))
+        return self._folder / f"{name}.vcd"
+
+    def _yosys(self, name, script):
+        """Run a yosys script in a process of its own: yosys ends the process at an error."""
+        self._write(f"{name}.ys", script)
+        self._run([sys.executable, "-c", RUN_SCRIPT, f"{name}.ys"], f"{name}.log")
+
+    def _abc(self, commands, name):
+        executable = Path(find_spec("pyosys").origin).parent / "yosys-abc"
+        return self._run([str(executable), "-c", commands], f"{name}.log")
+
+    def _run(self, command, log):
+        try:
+            done = subprocess.run(
+                command, cwd=self._folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=self._timeout_s
+            )
+        except subprocess.TimeoutExpired as expired:
+            return (expired.stdout or b"").decode()
+        self._write(log, done.stdout)
+        if done.returncode:
+            raise RuntimeError(f"{command[0]} failed, see {self._folder / log}")
+        return done.stdout
+
+    def _write(self, name, text):
+        (self._folder / name).write_text(text)
+
+
+def _frame(text):
+    """Frame of the first asserted output in ABC's answer, or None."""
+    found = re.search(r"asserted in frame (\d+)", text)
+    return None if found is None else int(found[1])

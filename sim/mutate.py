@@ -1,0 +1,104 @@
+"""Plant bugs and see that the suite notices: does a test exist for each mistake?"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from lifarray.golden.errors import UserError
+
+from . import runner
+from .mutants import MUTANTS, Mutant
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PACKAGES = ("golden", "hw", "sim", "host")
+
+# Quickest first; a mutant is done with at the first test that fails.
+STAGES = (
+    "tests/golden/test_lif.py tests/golden/test_encode.py tests/golden/test_network.py tests/golden/test_registers.py tests/golden/test_program.py".split(),
+    ["tests/hw"],
+    ["tests/sim/test_core.py::test_core_on_icarus"],
+    ["tests/sim/test_core.py::test_core_on_verilator"],
+)
+TIMEOUT_S = 240
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a mutant.
+
+    Members
+    -------
+    mutant : Mutant
+    killed_by : str or None
+        The test that failed; None if all passed.
+    seconds : float
+    """
+
+    mutant: Mutant
+    killed_by: str | None
+    seconds: float
+
+
+def check_list():
+    """Raise UserError unless each mutant's place is still there, once, and names are unique."""
+    names = [mutant.name for mutant in MUTANTS]
+    if len(set(names)) != len(names):
+        raise UserError("two mutants have the same name")
+    for mutant in MUTANTS:
+        found = (REPOSITORY / mutant.file).read_text().count(mutant.old)
+        if found != 1:
+            raise UserError(f"mutant {mutant.name!r}: its place stands {found} times in {mutant.file}, must be once: {mutant.old!r}")
+
+
+def select(names=(), sample=0, seed=0):
+    """Mutants by name, or ``sample`` of them at random, or all."""
+    check_list()
+    unknown = set(names) - {mutant.name for mutant in MUTANTS}
+    if unknown:
+        raise UserError(f"unknown mutant {sorted(unknown)[0]!r}: see 'lifarray mutate --list'")
+    if names:
+        return [mutant for mutant in MUTANTS if mutant.name in names]
+    if sample:
+        import numpy as np
+
+        chosen = np.random.default_rng(seed).choice(len(MUTANTS), size=min(sample, len(MUTANTS)), replace=False)
+        return [MUTANTS[i] for i in sorted(chosen)]
+    return list(MUTANTS)
+
+
+def judge(mutant: Mutant | None) -> Verdict:
+    """Run the suite on a copy of the project with one bug planted, or none.
+
+    Raises
+    ------
+    UserError
+        The tests are not here: an installed package has none.
+    """
+    if not (REPOSITORY / "tests").is_dir():
+        raise UserError("mutants are planted in a checkout of the project: this is an installed package")
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="lifarray-mutant-") as temporary:
+        root = Path(temporary)
+        for package in PACKAGES:
+            shutil.copytree(REPOSITORY / package, root / "lifarray" / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(REPOSITORY / "tests", root / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(REPOSITORY / "pyproject.toml", root)
+        if mutant:
+            path = root / "lifarray" / mutant.file
+            path.write_text(path.read_text().replace(mutant.old, mutant.new))
+        environment = {**os.environ, "PYTHONPATH": str(root), "LIFARRAY_CACHE_DIR": str(root / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+        for stage in STAGES:
+            if "icarus" in stage[0] and runner.icarus_of_system() is None:
+                continue
+            command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not long", "-o", f"timeout={TIMEOUT_S}", *stage]
+            result = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+            if result.returncode:
+                lines = [line for line in result.stdout.splitlines() if line.startswith(("FAILED tests", "ERROR tests"))]
+                killed_by = lines[0].split(" ")[1] if lines else f"{stage[0]} (exit {result.returncode})"
+                return Verdict(mutant, killed_by, time.monotonic() - begin)
+    return Verdict(mutant, None, time.monotonic() - begin)

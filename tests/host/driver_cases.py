@@ -1,0 +1,42 @@
+"""Networks and spikes for tests of the driver."""
+
+import numpy as np
+
+from lifarray.golden.config import CoreConfig
+from lifarray.golden.encode import poisson, sample_rng
+from lifarray.golden.network import Layer, Network
+
+SMALL = CoreConfig(lanes=16, fire_units=4)
+"""One core for all tests: it is built once."""
+
+
+def make_network(sizes=(30, 40, 20, 25), n_steps=20, weight_bits=8, seed=0, vmem_bits=16):
+    rng = np.random.default_rng(seed)
+    reach = 1 << (weight_bits - 1)
+    layers = [
+        Layer(f"layer{i}", rng.integers(-reach // 2, reach, (fan_in, n)), weight_bits=weight_bits, v_threshold=reach, v_subtract=0, decay=230)
+        for i, (fan_in, n) in enumerate(zip(sizes, sizes[1:], strict=False))
+    ]
+    return Network(layers, n_steps, vmem_bits=vmem_bits)
+
+
+def make_rates(network, n_samples, seed=1):
+    rng = np.random.default_rng(seed)
+    return rng.random((n_samples, network.fan_in)) * (rng.random((n_samples, network.fan_in)) < 0.5)
+
+
+def expected_spikes(network, rates, seed=0):
+    """Spikes of input and all layers, by the encoder and the model."""
+    spikes = np.concatenate([poisson(row[None], network.n_steps, sample_rng(seed, i)) for i, row in enumerate(rates)])
+    return [spikes, *(result.spikes for result in network.run(spikes))]
+
+
+def check_run(array, network, n_samples=3, seed=0):
+    """Run rates on what `array` is, and compare every spike of every layer."""
+    rates = make_rates(network, n_samples)
+    result = array.run_rates(rates, seed=seed, layers=range(len(network.layers)))
+    _, *expected = expected_spikes(network, rates, seed)
+    for i, spikes in enumerate(expected):
+        assert (result.spikes[i] == spikes).all(), f"layer {i}"
+    assert (result.counts == expected[-1].sum(axis=1)).all()
+    return result

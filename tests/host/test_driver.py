@@ -1,0 +1,327 @@
+"""The driver on the model device: everything that needs no pynq and no simulator."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lifarray.golden.encode import pack, poisson, poisson_words, sample_rng, samples_per_pass
+from lifarray.golden.errors import UserError
+from lifarray.host.board_errors import (
+    AxiError,
+    BitstreamError,
+    BoardError,
+    CoreTimeoutError,
+    DescriptorError,
+    MapMismatchError,
+    NoBoardError,
+    OutOfMemoryError,
+    SelfTestError,
+    WindowError,
+)
+from lifarray.host.devices.buffer import Buffer
+from lifarray.host.driver import LifArray
+
+from .driver_cases import SMALL, check_run, expected_spikes, make_network, make_rates
+
+
+@pytest.fixture
+def array():
+    with LifArray("golden", make_network(), config=SMALL) as array:
+        yield array
+
+
+@pytest.mark.parametrize("n_steps", [1, 15, 20, 60, 64, 65, 140])
+def test_words_are_the_poisson_encoders_spikes(n_steps):
+    rng = np.random.default_rng(n_steps)
+    for n_samples in {1, samples_per_pass(n_steps)}:
+        rates = rng.random((n_samples, 50)) * (rng.random((n_samples, 50)) < 0.5)
+        rates[0, :2] = 1, 0
+        words = poisson_words(rates, n_steps, [sample_rng(3, i) for i in range(n_samples)], 0.9)
+        spikes = np.concatenate([poisson(row[None], n_steps, sample_rng(3, i), 0.9) for i, row in enumerate(rates)])
+        assert (words == pack(spikes)).all()
+
+
+def test_words_refuse_what_the_encoder_does():
+    for rates, n_steps in ((np.full((1, 3), 1.5), 10), (np.full(3, 0.5), 10), (np.zeros((4, 3)), 20)):
+        with pytest.raises(UserError):
+            poisson_words(rates, n_steps, [sample_rng(0, i) for i in range(len(rates))])
+
+
+@pytest.mark.parametrize("n_steps", [7, 20, 64, 100])
+@pytest.mark.parametrize("weight_bits", [8, 4])
+def test_runs_are_bit_exact(n_steps, weight_bits):
+    network = make_network(n_steps=n_steps, weight_bits=weight_bits)
+    with LifArray("golden", network, config=SMALL, n_passes=2) as array:
+        result = check_run(array, network, n_samples=23)
+        batches = -(-(-(-23 // samples_per_pass(n_steps))) // 2)
+        assert (result.counters["batches"], result.counters["samples"]) == (batches, 23)
+        results = network.run(expected_spikes(network, make_rates(network, 23))[0])
+        assert result.counters["saturations"] == sum(layer.saturations for layer in results)
+
+
+def test_what_runs_is_said(array):
+    assert array.runner == array.run_rates(make_rates(array.network, 1)).runner == "the integer model"
+    assert "the integer model" in repr(array)
+    assert array.info()["lanes"] == SMALL.lanes
+
+
+def test_spikes_do_not_depend_on_batches_or_on_how_rates_come(array):
+    rates = make_rates(array.network, 11)
+    expected = array.run_rates(rates, seed=4).counts
+    assert (expected != array.run_rates(rates, seed=5).counts).any()
+    assert (array.run_rates((row for row in rates), seed=4).counts == expected).all()
+    with LifArray("golden", array.network, config=SMALL, n_passes=1) as other:
+        assert (other.run_rates(rates, seed=4).counts == expected).all()
+
+
+def test_a_run_of_given_spikes(array):
+    spikes, *layers = expected_spikes(array.network, make_rates(array.network, 5))
+    assert (array.run(spikes).counts == layers[-1].sum(axis=1)).all()
+    assert array.run(spikes).spikes == {}
+
+
+def test_the_next_batch_is_encoded_while_the_core_runs(array, monkeypatch):
+    log = []
+    start, finish = array._control.start, array._control.finish
+    monkeypatch.setattr(array._control, "start", lambda *a: (log.append("start"), start(*a)))
+    monkeypatch.setattr(array._control, "finish", lambda: (log.append("finish"), finish())[1])
+
+    def rates():
+        for i, row in enumerate(make_rates(array.network, 24)):
+            if i % 12 == 0:
+                log.append("encode")
+            yield row
+
+    array.run_rates(rates())
+    assert log == ["encode", "start", "encode", "finish", "start", "finish"]
+
+
+def test_buffers_are_given_back_and_runs_leak_nothing():
+    network = make_network(sizes=(5, 6, 4), n_steps=5)
+    array = LifArray("golden", network, config=SMALL)
+    rates = make_rates(network, 2)
+    buffers = array.device.buffers
+    array.run_rates(rates)
+    addresses = sorted(buffers)
+    for i in range(1000):
+        array.run_rates(rates, seed=i)
+    assert sorted(buffers) == addresses
+    for n_steps in (5, 6, 5):
+        array.run_rates(rates, n_steps=n_steps)
+        array.load(network)
+        array.selftest()
+    assert len(buffers) == 1
+    array.close()
+    assert not buffers
+    array.close()
+    with pytest.raises(BoardError, match="closed"):
+        array.run_rates(rates)
+
+
+def test_weights_are_split_where_one_buffer_is_not_to_be_had(array, monkeypatch):
+    network = make_network(sizes=(30, 90, 40))
+    allocate = array.device.allocate
+
+    def in_small_lots(n_bytes):
+        if n_bytes > 3000:
+            raise OutOfMemoryError("no lot of that size")
+        return allocate(n_bytes)
+
+    monkeypatch.setattr(array.device, "allocate", in_small_lots)
+    array.load(network)
+    assert len(array._weights.buffers) == 3
+    assert array._weights.cut
+    monkeypatch.undo()
+    check_run(array, network, n_samples=7)
+    with pytest.raises(UserError, match="n_steps = 65"):
+        array.run_rates(make_rates(network, 1), n_steps=65)
+
+
+def test_weights_that_do_not_fit_name_the_remedy(array):
+    array.device.memory_bytes = 100_000
+    with pytest.raises(OutOfMemoryError, match=r"quantise the network to 4 bits, which takes \d+ bytes"):
+        array.load(make_network(sizes=(400, 400)))
+    with pytest.raises(OutOfMemoryError, match="use a smaller network"):
+        array.load(make_network(sizes=(700, 700), weight_bits=4))
+    assert not array.device.buffers
+    with pytest.raises(UserError, match="call load first"):
+        array.run_rates([])
+    network = make_network()
+    array.load(network)
+    check_run(array, network)
+
+
+def test_a_network_that_the_core_cannot_run_leaves_the_one_before(array):
+    before = array.network
+    for network, text in (
+        (make_network(vmem_bits=12), "saturates vmem at 12 bits"),
+        (make_network(sizes=(2000, 3)), "its current can reach"),
+    ):
+        with pytest.raises(UserError, match=text):
+            array.load(network)
+    check_run(array, before)
+    with LifArray("golden", config=replace(SMALL, weight_bits=4)) as narrow:
+        with pytest.raises(UserError, match="8-bit weights"):
+            narrow.load(before)
+
+
+@pytest.mark.parametrize("shape", [(3, 20), (3, 20, 31), (0, 20, 30), (3, 0, 30)])
+def test_bad_shapes_of_spikes(array, shape):
+    with pytest.raises(UserError, match="the network takes"):
+        array.run(np.zeros(shape, bool))
+
+
+def test_bad_rates_stop_the_core(array):
+    def rates():
+        yield from make_rates(array.network, 30)
+        yield np.full(array.network.fan_in, 2.0)
+
+    for bad in (rates(), np.zeros((2, 31)), np.zeros((0, 30))):
+        with pytest.raises(UserError):
+            array.run_rates(bad)
+        assert not array._control.running
+    with pytest.raises(UserError, match="layers 0 to 2"):
+        array.run_rates(make_rates(array.network, 1), layers=[3])
+    check_run(array, array.network)
+
+
+def test_registers_a_batch(array):
+    for n_samples in (1, 12, 120):
+        array.run_rates(make_rates(array.network, n_samples))  # makes room, and opens the windows
+        before = array.device.accesses
+        batches = array.run_rates(make_rates(array.network, n_samples)).counters["batches"]
+        assert (array.device.accesses - before) / batches <= 20
+
+
+def test_a_timeout_is_told_and_mended(array):
+    array.device.dead = True
+    downloads = array.device.downloads
+    with pytest.raises(CoreTimeoutError, match="does not answer a read.*local"):
+        array.run_rates(make_rates(array.network, 1))
+    assert array.device.downloads == downloads + 1
+    with pytest.raises(SelfTestError, match="dead memory port.*local"):
+        array.selftest()
+    array.device.dead = False
+    check_run(array, array.network)
+
+
+def test_an_axi_error(array):
+    check_run(array, array.network)
+    array.device.failing = True
+    with pytest.raises(AxiError, match="no memory at this address"):
+        array.run_rates(make_rates(array.network, 1))
+    with pytest.raises(SelfTestError, match="wrong address.*local"):
+        array.selftest()
+    array.device.failing = False
+    check_run(array, array.network)
+
+
+def test_a_window_and_a_descriptor_error(array):
+    check_run(array, array.network)
+    array.device.write("WINDOW1_LAST", 0)
+    with pytest.raises(WindowError, match="outside its windows"):
+        array.run_rates(make_rates(array.network, 1))
+    check_run(array, array.network)
+    array._rasters._descriptors.update({key: bytes(len(raw)) for key, raw in array._rasters._descriptors.items()})
+    with pytest.raises(DescriptorError):
+        check_run(array, array.network)
+    array._rasters._descriptors.clear()
+    check_run(array, array.network)
+
+
+@pytest.mark.parametrize("forgotten", ["flush", "invalidate"])
+def test_a_forgotten_flush_or_invalidate_shows(array, monkeypatch, forgotten):
+    monkeypatch.setattr(Buffer, forgotten, lambda *arguments: None)
+    with pytest.raises((AssertionError, BoardError)):
+        array.load(array.network)
+        check_run(array, array.network)
+
+
+def test_ctrl_c_in_a_run(array, monkeypatch):
+    def interrupt(seconds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(array.device, "sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        array.run_rates(make_rates(array.network, 1))
+    monkeypatch.undo()
+    assert not array._control.running
+    check_run(array, array.network)
+
+
+@pytest.mark.parametrize("name, error", [("ID", BitstreamError), ("VERSION", MapMismatchError), ("MAP_HASH", MapMismatchError)])
+def test_another_core_is_refused(name, error, monkeypatch):
+    from lifarray.host.devices import model
+
+    class Other(model.ModelDevice):
+        def __init__(self, config):
+            super().__init__(config)
+            self.lies[name] = 0x1234_5678
+
+    monkeypatch.setattr(model, "ModelDevice", Other)
+    with pytest.raises(error, match="0x12345678" if name != "VERSION" else "4660"):
+        LifArray("golden")
+
+
+def test_selftest_passes_and_leaves_the_network(array):
+    check_run(array, array.network)
+    assert len(array.selftest()) == 4
+    check_run(array, array.network)
+
+
+def test_selftest_finds_wrong_arithmetic_and_stuck_registers(array, monkeypatch):
+    from lifarray.golden.network import Layer
+
+    right = Layer.run
+    monkeypatch.setattr(array.device, "_run_layer", _with_a_flip(array.device))
+    with pytest.raises(SelfTestError, match="1 of 17 neurons of layer 0"):
+        array.selftest()
+    assert Layer.run is right
+    monkeypatch.undo()
+    array.device.lies["LIST_ADDRESS"] = 0
+    with pytest.raises(SelfTestError, match="LIST_ADDRESS reads 0x00000000"):
+        array.selftest()
+
+
+def _with_a_flip(device):
+    """The device's layers, the first output bit of each wrong."""
+    run_layer = device._run_layer
+
+    def wrong(address):
+        run_layer(address)
+        output = device._descriptor(address)["output_address"]
+        device._memory(output, 1, None)[0] ^= np.uint64(1)
+
+    return wrong
+
+
+def test_unknown_devices_and_options():
+    with pytest.raises(BoardError, match="choose pynq, sim, golden"):
+        LifArray("fpga")
+    with pytest.raises(BoardError, match="has none"):
+        LifArray("golden", simulator="icarus")
+    with pytest.raises(UserError, match="above 0"):
+        LifArray("golden", timeout_seconds=0)
+
+
+@pytest.mark.parametrize("device", ["pynq", "sim"])
+def test_without_pynq_the_remedy_is_named(device, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pynq", None)
+    with pytest.raises(NoBoardError, match=r"pip install 'lifarray\[board\]'"):
+        LifArray(device)
+
+
+def test_speech_becomes_images(network, wav, word):
+    path = wav("7_me.wav", word())
+    with LifArray("golden", network) as array:
+        (result,) = array.synthesize(path, seed=3)
+        assert (result.utterance.digit, result.image.shape, result.scores.shape) == (7, (28, 28), (10,))
+        assert result.cycles is None
+        (same,) = array.synthesize(word().astype(np.float32), sample_rate_hz=8000, seed=3)
+        two = array.synthesize([path, path], seed=3)
+    assert (two[0].image == result.image).all()
+    assert (two[1].image != result.image).any(), "each utterance draws its own spikes"
+    assert np.abs(same.image.astype(int) - result.image).max() <= result.image.max() // 2 + 1
+    with LifArray("golden", network) as array, pytest.raises(UserError, match="give sample_rate_hz"):
+        array.synthesize(word())
