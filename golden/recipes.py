@@ -81,6 +81,9 @@ class AudioRecipe:
         Th: length of the target hidden states, which are shown again and again.
     validation_indices : tuple of int
         FSDD indices of the training split kept for validation.
+    refit : bool
+        Train on the whole training split, those indices too, and keep the last epoch: how a network
+        that ships is made, once validation has decided the settings.
     leave_out : str
         FSDD speaker never trained on, or "".
     n_recordings : int
@@ -98,6 +101,7 @@ class AudioRecipe:
     n_steps: int = 60
     hidden_state_steps: int = 15
     validation_indices: tuple = (5, 6, 7, 8, 9)
+    refit: bool = False
     leave_out: str = ""
     n_recordings: int = 0
     voice_rates: tuple = (120, 160, 210)
@@ -130,6 +134,7 @@ DEMO = AudioRecipe(
         Phase("vmem", epochs=3, learning_rate=1e-3, final_rate=1e-4, n_steps=60),
         Phase("bptt", epochs=50, learning_rate=2e-3, n_steps=60, slope=4.0, spike_price=(0.0, 0.1, 0.0)),
     ),
+    refit=True,
 )
 
 _TINY_AE = AutoencoderRecipe(

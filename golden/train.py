@@ -114,8 +114,8 @@ class _Run:
             self.finished = self.saved["finished"]
             self.rng.bit_generator.state = self.saved["rng"]
 
-    def stage(self, name, weights, trained, phases, batches, step, validate):
-        """Train ``weights`` through ``phases``; returns the best by validation.
+    def stage(self, name, weights, trained, phases, batches, step, validate, keep_last=False):
+        """Train ``weights`` through ``phases``; returns the best by validation, or the last.
 
         Parameters
         ----------
@@ -149,7 +149,7 @@ class _Run:
                     rate = phase.final_rate + (phase.learning_rate - phase.final_rate) * 0.5 * (1 + np.cos(np.pi * done))
                     figures.append(step(phase, weights, batch, optimizer, rate))
                 found = validate(weights)
-                if found["mse"] <= best_mse:
+                if keep_last or found["mse"] <= best_mse:
                     best, best_mse = [w.copy() for w in weights], found["mse"]
                 mean = {key: float(np.mean([f[key] for f in figures])) for key in figures[0]}
                 self.log(f"{label}: " + ", ".join(f"{k} {v:.4g}" for k, v in mean.items()) + "; validation " + _text(found))
@@ -324,7 +324,7 @@ class _Speech:
         self.front_end = recipe.front_end
         self.augmentation = recipe.augmentation
         recordings = datasets.fsdd("train", run.data_dir, leave_out=recipe.leave_out or None)
-        train_set = [r for r in recordings if r.index not in recipe.validation_indices]
+        train_set = [r for r in recordings if recipe.refit or r.index not in recipe.validation_indices]
         if recipe.n_recordings:
             # Every k-th, so that a quick test meets all digits and speakers.
             train_set = train_set[:: max(1, len(train_set) // recipe.n_recordings)]
@@ -404,10 +404,12 @@ def _train_audio(run):
 
     sizes = (recipe.front_end.fan_in, recipe.hidden, decoder.shape[0])
     weights = run.stage(
-        "audiocoder", lambda: initial_weights(sizes, run.rng), [True, True], recipe.phases, speech.epoch, step, validate
+        "audiocoder", lambda: initial_weights(sizes, run.rng), [True, True], recipe.phases, speech.epoch, step, validate, recipe.refit
     )
     network = assemble(weights)
     rng = np.random.default_rng(VALIDATION_SEED)
     events, saturations = evaluate.activity(network, speech.validation[0], rng)
-    network.meta["validation"] = {**validate(weights), "events_per_layer": events, "saturations": saturations}
+    # After a refit these recordings were trained on, and their figures say less.
+    name = "trained_on" if recipe.refit else "validation"
+    network.meta[name] = {**validate(weights), "events_per_layer": events, "saturations": saturations}
     return network

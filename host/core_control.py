@@ -8,6 +8,9 @@ from .board_errors import AbortedError, AxiError, BitstreamError, CoreTimeoutErr
 
 COUNTERS = ("CYCLES", "EVENTS", "SATURATIONS", "READ_BEATS", "WRITE_BEATS", "STALLS_WEIGHT", "STALLS_INPUT", "STALLS_FIRE")
 
+CLOCKLESS_COUNTERS = ("EVENTS", "SATURATIONS")
+"""What the integer model counts."""
+
 ABORT_SECONDS = 1e-3
 """Longest wait for a core to stop: it finishes its outstanding bursts, some microseconds each."""
 
@@ -79,6 +82,8 @@ class CoreControl:
 
     def start(self, list_address: int, list_count: int):
         """Ring the doorbell."""
+        # A second Ctrl-C can interrupt the stop that the first one asked for.
+        self.stop()
         self.device.write("LIST_ADDRESS", list_address)
         self.device.write("LIST_COUNT", list_count)
         self.running = True
@@ -99,7 +104,8 @@ class CoreControl:
             error = field_of("STATUS", status, "error")
             if error:
                 raise self._failure(ErrorCode(error), self.device.read("ERROR_ADDRESS"))
-            counters = {name.lower(): self.device.read(name) for name in COUNTERS}
+            names = COUNTERS if self.device.clock_hz else CLOCKLESS_COUNTERS
+            counters = {name.lower(): self.device.read(name) for name in names}
         except BaseException:
             self.stop()
             # Whatever was wrong with them, the next run finds them as they should be.
@@ -122,7 +128,8 @@ class CoreControl:
             waited = self.device.now() - begin
             if waited >= self.timeout_seconds:
                 raise self._timeout(status)
-            pause = min(next_pause, self.timeout_seconds - waited)
+            # Never so short that it is lost in the rounding of the time.
+            pause = max(FIRST_POLL_SECONDS, min(next_pause, self.timeout_seconds - waited))
             next_pause *= 2
 
     def stop(self):

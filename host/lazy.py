@@ -35,6 +35,22 @@ def load_board_simulation():
     return SimpleNamespace(SimulatedBoard=SimulatedBoard, SimulatedDevice=SimulatedDevice, stand_in=stand_in)
 
 
+def load_bench():
+    """The module `lifarray.sim.bench`; UserError where its extra is not installed."""
+    load_sim()
+    from ..sim import bench
+
+    return bench
+
+
+def load_mutate():
+    """The module `lifarray.sim.mutate`; UserError where its extra is not installed."""
+    load_sim()
+    from ..sim import mutate
+
+    return mutate
+
+
 def load_hw():
     """The package `lifarray.hw`; UserError where its extra is not installed."""
     _require("making Verilog", "amaranth")

@@ -6,40 +6,75 @@ from dataclasses import asdict
 from pathlib import Path
 
 from lifarray.golden.config import CoreConfig
+from lifarray.golden.errors import UserError
 
 from . import runner
 from .top import CoreOnAxi4, verilog
 
+CORES = {
+    "plain": CoreConfig(lanes=8, fire_units=2),
+    # A 32-bit bus, the shallowest buffers, groups that do not fill the pipeline.
+    "narrow-bus": CoreConfig(
+        lanes=24, fire_units=8, bus_bits=32, current_bits=15, vmem_bits=13, weight_fifo_words=32, stream_fifo_words=32
+    ),
+    # 4-bit weights in rows that end within a word; one lane a unit.
+    "four-bit": CoreConfig(lanes=10, fire_units=10, weight_bits=4, current_bits=12, vmem_bits=9),
+    "one-lane": CoreConfig(lanes=1, fire_units=1, current_bits=14, vmem_bits=20),
+    # Rows longer than a burst, several blocks a unit, the widest vmem.
+    "wide": CoreConfig(lanes=144, fire_units=12, current_bits=20, vmem_bits=32),
+}
+"""Cores that the bench runs on, each at the edge of something."""
 
-def run_core_bench(config: CoreConfig, seed: int, *, simulator=None, tests=None, count=10):
+
+def run_core_bench(core: str, seed: int, *, simulator=None, test=None, count=10, waves=None) -> dict:
     """Run ``tb_core`` on a core.
 
     Parameters
     ----------
-    config : CoreConfig
+    core : str
+        A name in `CORES`.
     seed : int
         Decides everything that is drawn.
     simulator : str
         "verilator" or "icarus"; by default the best at hand.
-    tests : list of str
-        Names of tests in ``tb_core``; by default all.
+    test : str
+        Name of a test in ``tb_core``; by default all.
     count : int
         Random networks to run.
+    waves : path
+        Write waves to this file: FST on Icarus, VCD on Verilator.
+
+    Returns
+    -------
+    dict
+        Bins of `lifarray.sim.coverage` to how often they were hit.
 
     Raises
     ------
+    UserError
+        There is no such core or test, no simulator, or the waves cannot be written.
     RuntimeError
         A test failed; with the end of the log.
     """
+    if core not in CORES:
+        raise UserError(f"unknown core {core!r}: choose one of {', '.join(CORES)}")
+    config = CORES[core]
     found = runner.find_simulator(simulator)
-    build_dir = runner.build(verilog(CoreOnAxi4(config)), found)
-    settings = {"config": asdict(config), "seed": seed, "count": count}
-    with tempfile.TemporaryDirectory(prefix="lifarray-") as folder:
-        runner.run(
-            build_dir,
-            found,
-            "lifarray.sim.tb_core",
-            Path(folder),
-            env={"LIFARRAY_BENCH": json.dumps(settings)},
-            tests=tests,
-        )
+    build_dir = runner.build(verilog(CoreOnAxi4(config)), found, waves=waves is not None)
+    replay = f"lifarray simulate core --core {core} --seed {seed} --count {count} --simulator {found.name} --waves run.{found.wave_format}"
+    settings = {"config": asdict(config), "seed": seed, "count": count, "replay": replay}
+    with tempfile.TemporaryDirectory(prefix="lifarray-") as temporary:
+        folder = Path(temporary)
+        try:
+            runner.run(
+                build_dir,
+                found,
+                "lifarray.sim.tb_core",
+                folder,
+                env={"LIFARRAY_BENCH": json.dumps(settings)},
+                tests=[test] if test else None,
+                waves=waves,
+            )
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}\nreplay: {replay}") from None
+        return json.loads((folder / "coverage.json").read_text())

@@ -65,7 +65,7 @@ MUTANTS = tuple(
             "write.data.eq(read.data + weight)",
             "currents of the pass before remain",
         ),
-        ("array-sign", "hw/array.py", "self.row[8 * i : 8 * i + 8].as_signed()", "self.row[8 * i : 8 * i + 8]", "8-bit weights are unsigned"),
+        ("array-sign", "hw/array.py", "Signal(signed(config.weight_bits), name", "Signal(config.weight_bits, name", "weights are unsigned"),
         (
             "array-nibble-sign",
             "hw/array.py",

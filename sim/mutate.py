@@ -19,7 +19,7 @@ PACKAGES = ("golden", "hw", "sim", "host")
 
 # Quickest first; a mutant is done with at the first test that fails.
 STAGES = (
-    "tests/golden/test_lif.py tests/golden/test_encode.py tests/golden/test_network.py tests/golden/test_registers.py tests/golden/test_program.py".split(),
+    [f"tests/golden/test_{name}.py" for name in ("lif", "encode", "network", "registers", "program")],
     ["tests/hw"],
     ["tests/sim/test_core.py::test_core_on_icarus"],
     ["tests/sim/test_core.py::test_core_on_verilator"],

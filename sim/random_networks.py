@@ -1,13 +1,13 @@
-"""Random networks that reach the corners of the arithmetic."""
+"""Random networks that reach the corners of the arithmetic and of the array."""
 
-
+from lifarray.golden.config import SLOTS
 from lifarray.golden.lif import ResetMode
 from lifarray.golden.network import Layer, Network
 
 MODES = [mode.name.lower() for mode in ResetMode]
 
 
-def random_network(rng, vmem_bits=None, max_size=6, max_steps=70, widest=8):
+def random_network(rng, vmem_bits=None, max_size=6, max_steps=70, widest=8, lanes=1):
     """A network that visits every mode, rounding, saturation, empty and full rasters.
 
     Parameters
@@ -19,6 +19,8 @@ def random_network(rng, vmem_bits=None, max_size=6, max_steps=70, widest=8):
         Largest layer and longest run.
     widest : int
         Bits of the widest weights, 4 or 8.
+    lanes : int
+        Of the core that will run it: layers of just one or two tiles are drawn more often.
 
     Returns
     -------
@@ -26,7 +28,7 @@ def random_network(rng, vmem_bits=None, max_size=6, max_steps=70, widest=8):
     """
     vmem_bits = vmem_bits or int(rng.integers(4, 20))
     highest = 2 ** (vmem_bits - 1) - 1
-    sizes = rng.integers(1, max_size + 1, size=rng.integers(2, 4))
+    sizes = [_corner(rng, max_size, [1, lanes, 2 * lanes]) for _ in range(rng.integers(2, 4))]
     layers = []
     for i, (fan_in, n_neurons) in enumerate(zip(sizes, sizes[1:])):
         weight_bits = int(rng.choice([4, widest]))
@@ -42,11 +44,19 @@ def random_network(rng, vmem_bits=None, max_size=6, max_steps=70, widest=8):
                 decay=int(rng.choice([0, 1, 128, 230, 255, 256, rng.integers(0, 257)])),
                 frac_bits=int(rng.integers(0, 8)),
                 reset_mode=str(rng.choice(MODES)),
-                v_init=int(rng.integers(-highest - 1, highest + 1)) if rng.random() < 0.3 else 0,
+                v_init=int(rng.integers(-highest - 1, highest + 1)) if rng.random() < 0.4 else 0,
                 bias_rows=bias_rows,
             )
         )
-    n_steps = int(rng.integers(1, max_steps + 1))
+    n_steps = _corner(rng, max_steps, [1, SLOTS, 2 * SLOTS])
+    n_samples = _corner(rng, 3, [max(1, SLOTS // n_steps)])
     density = rng.choice([0.0, 0.1, 0.5, 1.0])
-    spikes = rng.random((int(rng.integers(1, 4)), n_steps, sizes[0])) < density
+    spikes = rng.random((n_samples, n_steps, sizes[0])) < density
     return Network(layers, n_steps, vmem_bits=vmem_bits), spikes
+
+
+def _corner(rng, highest, corners):
+    """A number from 1 to ``highest``; every third time one of ``corners``, unless it is higher."""
+    drawn = int(rng.integers(1, highest + 1))
+    corner = int(rng.choice(corners))
+    return corner if rng.random() < 1 / 3 and (corner <= highest or len(corners) == 1) else drawn

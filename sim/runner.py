@@ -44,6 +44,11 @@ class Simulator:
     version: str
     bin_dir: Path | None = None
 
+    @property
+    def wave_format(self) -> str:
+        """Ending of the wave files that it writes; Verilator's FST would need zlib's headers."""
+        return {"verilator": "vcd", "icarus": "fst"}[self.name]
+
     def __str__(self):
         origin = "from pip" if self.bin_dir else "of the system"
         return f"{self.name.capitalize()} {self.version} {origin}"
@@ -154,7 +159,7 @@ def _environment(simulator):
         os.environ.update(saved)
 
 
-def build(verilog: str, simulator: Simulator, *, sources=(), public=False) -> Path:
+def build(verilog: str, simulator: Simulator, *, sources=(), public=False, waves=False) -> Path:
     """Build ``verilog`` (its module ``top``) and further source files for a simulator.
 
     Builds are cached by content, and safe to ask for from several processes at once.
@@ -167,6 +172,8 @@ def build(verilog: str, simulator: Simulator, *, sources=(), public=False) -> Pa
         Further Verilog files.
     public : bool
         Let cocotb see all signals, not just those of the top level: slower.
+    waves : bool
+        Be able to write waves.
 
     Returns
     -------
@@ -186,7 +193,7 @@ def build(verilog: str, simulator: Simulator, *, sources=(), public=False) -> Pa
         # register of its own for that, which must then change once.
         verilog = re.sub(r"^  reg (\\\$auto\S+)  = 0;$", r"  reg \1  = 0; initial #1 \1 = 1;", verilog, flags=re.M)
     extra = [Path(source).read_text() for source in sources]
-    key_parts = [verilog, *extra, str(simulator), *args, cocotb.__version__, sys.executable]
+    key_parts = [verilog, *extra, str(simulator), *args, str(waves), cocotb.__version__, sys.executable]
     key = hashlib.sha256("\0".join(key_parts).encode()).hexdigest()[:24]
     folder = cache_dir() / "sim" / key
     try:
@@ -208,6 +215,7 @@ def build(verilog: str, simulator: Simulator, *, sources=(), public=False) -> Pa
                         hdl_toplevel=TOP,
                         build_args=args,
                         build_dir=folder,
+                        waves=waves,
                         timescale=("1ns", "1ps"),
                         log_file=log,
                         always=True,
@@ -219,8 +227,10 @@ def build(verilog: str, simulator: Simulator, *, sources=(), public=False) -> Pa
     return folder
 
 
-def run(build_dir: Path, simulator: Simulator, test_module: str, work_dir: Path, *, tests=None, env=None, plusargs=()):
+def run(build_dir: Path, simulator: Simulator, test_module: str, work_dir: Path, *, tests=None, env=None, plusargs=(), waves=None):
     """Run the cocotb tests of ``test_module``, or those that ``tests`` names, on a build.
+
+    ``waves`` names the file to write waves to, for a build that can.
 
     Raises
     ------
@@ -250,6 +260,7 @@ def run(build_dir: Path, simulator: Simulator, test_module: str, work_dir: Path,
                 extra_env=env or {},
                 plusargs=list(plusargs),
                 test_filter=rf"\.({'|'.join(tests)})$" if tests else None,
+                waves=waves is not None,
                 log_file=log,
                 timescale=None if simulator.name == "verilator" else ("1ns", "1ps"),
             )
@@ -258,6 +269,12 @@ def run(build_dir: Path, simulator: Simulator, test_module: str, work_dir: Path,
                 failure = f"{n_failed} of {n_tests} tests failed"
         except (SystemExit, RuntimeError, subprocess.CalledProcessError) as error:
             failure = str(error)
+    if waves is not None:
+        [written] = [*work_dir.glob("*.vcd"), *build_dir.glob("*.fst")]
+        try:
+            shutil.move(written, waves)
+        except OSError as error:
+            raise UserError(f"cannot write {str(waves)!r}: {error.strerror}") from None
     if failure:
         tail = "\n".join(log.read_text().splitlines()[-40:]) if log.exists() else ""
         raise RuntimeError(f"simulation of {test_module} on {simulator}: {failure}; {log} ends with\n{tail}")

@@ -5,6 +5,7 @@ The settings come as JSON in ``LIFARRAY_BENCH``: the config's fields, ``seed`` a
 
 import json
 import os
+from pathlib import Path
 
 import cocotb
 import numpy as np
@@ -17,6 +18,7 @@ from lifarray.golden.program import Program
 from lifarray.golden.registers import BY_NAME, MAP_HASH, REGISTERS, ErrorCode
 
 from . import bus_memory
+from .coverage import Coverage
 from .random_networks import random_network
 from .scoreboard import Scoreboard
 from .testbench import RunFailed, Testbench
@@ -29,6 +31,12 @@ TIMEOUT_CYCLES = 400_000
 settings = json.loads(os.environ.get("LIFARRAY_BENCH", "{}"))
 config = CoreConfig(**settings.get("config", {}))
 seed = settings.get("seed", 0)
+coverage = Coverage()  # of all tests of this run
+
+
+def save_coverage():
+    """What was hit so far, for the process that started this one."""
+    Path("coverage.json").write_text(json.dumps(coverage.hits))
 
 
 class CoreBench(Testbench):
@@ -39,6 +47,7 @@ class CoreBench(Testbench):
         self.rng = rng
         self.memory = bus_memory.BusMemory(BASE, MEMORY_BYTES, rng)
         self.subordinate = None
+        self.paused = False
         self.scoreboard = Scoreboard(dut, config, settings.get("replay", ""))
 
     async def reset(self):
@@ -46,6 +55,20 @@ class CoreBench(Testbench):
         if self.subordinate is None:
             self.subordinate = bus_memory.connect(self.memory, self.dut, "m_axi_")
             await ClockCycles(self.dut.clk, 2)
+
+    def pause_randomly(self):
+        """Hold the bus back at random from now on."""
+        self.paused = True
+        bus_memory.pause_randomly(self.subordinate, self.rng)
+
+    async def finish(self, timeout_cycles):
+        try:
+            await super().finish(timeout_cycles)
+        except RunFailed as failure:
+            coverage.hit(f"error {failure.error.name.lower()}")
+            raise
+        finally:
+            save_coverage()
 
     def place(self, network, spikes):
         """Put a network and its input into memory; returns its Program."""
@@ -72,7 +95,9 @@ class CoreBench(Testbench):
         regions = program.output_regions()
         found = program.decode({key: self.memory.words(*region) for key, region in regions.items()})
         results = network.run(spikes)
+        coverage.network(len(results), program.n_samples, program.n_steps, spikes, config, self.paused)
         for layer, (found_spikes, found_vmem), result in zip(network.layers, found, results):
+            coverage.layer(layer, result, config)
             compare(layer.name, "spike", found_spikes, result.spikes)
             compare(layer.name, "vmem", found_vmem, result.vmem)
         tiles = [config.tiles(layer.n_neurons) for layer in network.layers]
@@ -103,6 +128,7 @@ def compare(layer, what, found, expected):
 async def begin(dut):
     """A bench after reset, on a generator of its own."""
     dut._log.info("seed %d, %s", seed, config)
+    save_coverage()
     tb = CoreBench(dut, np.random.default_rng(seed))
     await tb.reset()
     return tb
@@ -114,9 +140,14 @@ async def random_networks(dut):
     tb = await begin(dut)
     for i in range(settings.get("count", 10)):
         if i:
-            bus_memory.pause_randomly(tb.subordinate, tb.rng)
+            tb.pause_randomly()
         network, spikes = random_network(
-            tb.rng, vmem_bits=config.vmem_bits, max_size=40, max_steps=int(tb.rng.choice([5, 20, 64, 140])), widest=config.weight_bits
+            tb.rng,
+            vmem_bits=config.vmem_bits,
+            max_size=40,
+            max_steps=int(tb.rng.choice([5, 20, 64, 140])),
+            widest=config.weight_bits,
+            lanes=config.lanes,
         )
         dut._log.info("network %s, spikes %s", network.sizes, spikes.shape)
         await tb.run_and_check(network, spikes)
@@ -212,6 +243,7 @@ async def recover(tb):
     """After an error the next run must be right, without a reset."""
     tb.memory.faults.clear()
     await tb.run_and_check(*await small_job(tb))
+    coverage.hit("run after an error, without reset")
 
 
 @cocotb.test()
@@ -341,7 +373,7 @@ async def memory_errors(dut):
     tb = await begin(dut)
     for paused in (False, True):
         if paused:
-            bus_memory.pause_randomly(tb.subordinate, tb.rng)
+            tb.pause_randomly()
         network, spikes = await small_job(tb)
         spikes[:] = True
         program = tb.place(network, spikes)
@@ -365,7 +397,7 @@ async def memory_errors(dut):
 async def abort_and_reset(dut):
     """Stopping at any time leaves nothing under way, and a core that works."""
     tb = await begin(dut)
-    bus_memory.pause_randomly(tb.subordinate, tb.rng)
+    tb.pause_randomly()
     layer = small_layer(tb.rng, n_neurons=config.lanes + 3)
     network = Network([layer, small_layer(tb.rng, weight=tb.rng.integers(-8, 8, size=(config.lanes + 3, 4)))], 20, vmem_bits=config.vmem_bits)
     spikes = tb.rng.random((3, 20, 5)) < 0.7
@@ -387,6 +419,7 @@ async def abort_and_reset(dut):
         assert status & 1 == 0 and status >> 16 & 3 == 0
     assert aborted >= 6
     await tb.run_and_check(network, spikes)
+    coverage.hit("run after an abort, without reset")
     # An abort while idle does nothing, and a start while busy neither.
     await tb.write("CONTROL", 2)
     assert await tb.read("STATUS", "error") == 0
@@ -400,6 +433,7 @@ async def abort_and_reset(dut):
         await tb.start(program.list_address, program.list_count)
         await ClockCycles(dut.clk, int(tb.rng.integers(1, length)))
         await tb.reset()
+        coverage.hit("reset in a run")
         assert await tb.read("STATUS") == 0
         await tb.run_and_check(network, spikes)
 

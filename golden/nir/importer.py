@@ -148,16 +148,16 @@ def _sample_spikes(sample, fan_in, n_steps, rng):
 def _warnings(stages, dt, reset):
     """What the file cannot say, and its user should know."""
     lif = [stage for stage in stages if stage.kind == "LIF"]
-    # Its time constants always give away the dt that snnTorch wrote them for.
+    # SpikingJelly 2.0.0 writes the same numbers for LIFNode(decay_input=False), so this is no proof.
     by_snntorch = lif and all(np.allclose(stage.tau / stage.r, SNNTORCH_DT, rtol=1e-5) for stage in lif)
     if not by_snntorch:
         return
     if not np.isclose(dt, SNNTORCH_DT, rtol=1e-5):
-        yield f"the file looks like snnTorch's, whose steps are 1e-4 s, and dt is {dt:.4g} s: the potentials decay as if for another time"
+        yield f"tau and r are such as snnTorch writes them, whose steps are 1e-4 s, and dt is {dt:.4g} s: the decay will be another one"
     if reset is None:
         yield (
-            "the file looks like snnTorch's, which writes every reset as a reset to 0: if the network was trained with "
-            'snntorch.Leaky\'s default, reset_mechanism="subtract", give --reset subtract'
+            "tau and r are such as snnTorch writes them, and it writes every reset as a reset to 0: if the network was trained with "
+            'snntorch.Leaky\'s default, reset_mechanism="subtract", give --reset subtract; else --reset zero'
         )
 
 

@@ -1,12 +1,13 @@
-"""``lifarray simulate``: a network on the simulated core, every spike checked."""
+"""``lifarray simulate``: a network on the simulated core, or the core's bench, every spike checked."""
 
+import sys
 from math import gcd
 
 import numpy as np
 
 from ...golden.config import CONFIGS
 from ...golden.encode import poisson
-from ..lazy import load_random_networks, load_sim
+from ..lazy import load_bench, load_random_networks, load_sim
 from ..networks import load_network
 from ..options import add_config, add_json, add_network, add_seed, add_simulator, positive
 from ..output import print_json
@@ -19,10 +20,21 @@ EXAMPLES = """\
   lifarray simulate
   lifarray simulate --random --seed 7 --simulator icarus
   lifarray simulate --network my-network.lif --samples 4 --config small --json
+  lifarray simulate core --core narrow-bus --seed 3
+  lifarray simulate core --simulator icarus --test random_networks --waves run.fst   (then: gtkwave run.fst)
 """
+
+BENCHES = ("network", "core")
 
 
 def add_arguments(parser):
+    parser.add_argument(
+        "bench",
+        nargs="?",
+        choices=BENCHES,
+        default="network",
+        help="network: one network on random input (default); core: random networks, every register, every error, recovery",
+    )
     which = parser.add_mutually_exclusive_group()
     add_network(which)
     which.add_argument("--random", action="store_true", help="a small random network, drawn from the seed")
@@ -32,9 +44,33 @@ def add_arguments(parser):
     add_simulator(parser)
     add_seed(parser, "input and random network")
     add_json(parser)
+    core = parser.add_argument_group("of the bench 'core'")
+    core.add_argument("--core", default="plain", metavar="NAME", help="which core to build (default: %(default)s)")
+    core.add_argument("--test", metavar="NAME", help="one test only (default: all)")
+    core.add_argument("--count", type=positive, default=10, metavar="N", help="random networks to run (default: %(default)s)")
+    core.add_argument("--waves", metavar="FILE", help="write waves: FST on Icarus, VCD on Verilator; GTKWave and Surfer open both")
 
 
 def run(args):
+    return run_core(args) if args.bench == "core" else run_one_network(args)
+
+
+def run_core(args):
+    try:
+        hits = load_bench().run_core_bench(
+            args.core, args.seed, simulator=args.simulator, test=args.test, count=args.count, waves=args.waves
+        )
+    except RuntimeError as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    if args.json:
+        print_json({"core": args.core, "seed": args.seed, "passed": True, "coverage": hits})
+    else:
+        print(f"core {args.core!r}, seed {args.seed}: all tests passed")
+    return 0
+
+
+def run_one_network(args):
     rng = np.random.default_rng(args.seed)
     config = CONFIGS[args.config]
     if args.lanes:
@@ -44,7 +80,7 @@ def run(args):
     spikes = poisson(rates, network.n_steps, rng)
     sim = load_sim()
     simulation = sim.simulate(network, spikes, config, simulator=args.simulator, progress=True)
-    mismatches = sim.count_mismatches(network, spikes, simulation)
+    mismatches = sim.count_mismatches(network, spikes, simulation, config)
     if args.json:
         print_json(
             {

@@ -23,6 +23,7 @@ opt -fast -full
 techmap
 opt -fast
 dffunmap
+setundef -anyseq
 aigmap
 clean
 write_aiger -miter -I -zinit -no-startoffset -map {name}.aim {name}.aig
@@ -33,6 +34,9 @@ REPLAY = """\
 read_rtlil {name}-flat.il
 sim -r {name}.aiw -map {name}.aim -clock clk -vcd {name}.vcd -q proof
 """
+
+SEARCH_CYCLES = 25
+"""How far to look for a counterexample where induction fails."""
 
 RUN_SCRIPT = "import sys; from pyosys import libyosys as ys; ys.run_pass('script ' + sys.argv[1], ys.Design())"
 
@@ -45,16 +49,16 @@ class Outcome:
     -------
     result : "proved", "failed" or "undecided"
     failed : name of the check that fails, or None
-    cycles : length of the counterexample; of a bounded proof, the cycles that were searched; else 0
+    cycles : length of the counterexample, or None
     trace : Path of the counterexample, a VCD file, or None
     reached : {cover: cycles of its shortest trace, None where none was found}
     seconds : float
     """
 
     result: str
-    failed: str = None
-    cycles: int = 0
-    trace: Path = None
+    failed: str | None = None
+    cycles: int | None = None
+    trace: Path | None = None
     reached: dict = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -77,22 +81,38 @@ class Engine:
         self._folder = Path(folder)
         self._timeout_s = timeout_s
 
-    def prove(self, name, build, cycles=None, cover_cycles=40) -> Outcome:
-        """Prove all checks that ``build(bench)`` makes, without a bound or for ``cycles``; reach all covers."""
+    def prove(self, name, build, method="induction", cycles=1, cover_cycles=40) -> Outcome:
+        """Prove all checks that ``build(bench)`` makes, together, and reach all covers.
+
+        Parameters
+        ----------
+        name : str, of the files
+        build : function of a `Bench`
+        method : str
+            "induction": if the checks hold for ``cycles`` cycles, from whatever state, then also in
+            the next; and they hold for as many from the initial state. "pdr": ABC's property directed
+            reachability finds an invariant. Both without a bound. "bounded": no trace of ``cycles``
+            cycles breaks a check.
+        """
         began = time.monotonic()
         checks = self._synthesize(name, build, "fails")
-        # The checks are proved together: each may lean on the others.
-        if cycles is None:
-            text = self._abc(f"read_aiger {name}.aig; orpos; scleanup; pdr", f"{name}-proof")
-            proved = "Property proved" in text
-        else:
-            text = self._abc(f"read_aiger {name}.aig; orpos; bmc3 -F {cycles}", f"{name}-proof")
-            proved = "No output asserted" in text
+        steps = {
+            "induction": (f"ind -F {cycles + 1}", "Networks are equivalent"),
+            "pdr": ("pdr", "Property proved"),
+            "bounded": (f"bmc3 -F {cycles}", "No output asserted"),
+        }
+        commands, success = steps[method]
+        text = self._abc(f"read_aiger {name}.aig; orpos; scleanup; {commands}", f"{name}-{method}")
+        proved = success in text
+        if method == "induction":
+            base = cycles + 1 if proved else SEARCH_CYCLES
+            text = self._abc(f"read_aiger {name}.aig; orpos; bmc3 -F {base}", f"{name}-base")
+            proved = proved and "No output asserted" in text
         frame = _frame(text)
         if frame is not None:
             outcome = self._counterexample(name, checks, frame + 1)
         elif proved:
-            outcome = Outcome("proved", cycles=cycles or 0, reached=self._covers(f"{name}-covers", build, cover_cycles))
+            outcome = Outcome("proved", reached=self._covers(f"{name}-covers", build, cover_cycles))
         else:
             outcome = Outcome("undecided")
         outcome.seconds = time.monotonic() - began
@@ -120,9 +140,12 @@ class Engine:
         module, inputs, signals = bench.finish(outputs)
         self._write(f"{name}.il", rtlil.convert(module, name="proof", ports=[*inputs, *signals.values()], emit_src=False))
         self._yosys(name, SYNTHESIS.format(name=name))
-        names = {signal.name: claim for claim, signal in signals.items()}
-        found = re.findall(r"^output \d+ 0 (\S+)$", (self._folder / f"{name}.aim").read_text(), re.MULTILINE)
-        return [names[port] for port in found]
+        # Outputs keep the order of the ports; the map leaves out those that became constants.
+        mapped = re.findall(r"^output (\d+) 0 (\S+)$", (self._folder / f"{name}.aim").read_text(), re.MULTILINE)
+        ports = [signal.name for signal in signals.values()]
+        if any(ports[int(i)] != port for i, port in mapped):
+            raise RuntimeError(f"yosys reordered the outputs of {name}")
+        return list(signals)
 
     def _replay(self, name):
         """Turn the witness ``name``.aiw into a VCD file."""

@@ -98,6 +98,7 @@ def contents(bench):
     waiting = {name: bench.internal(name) for name in ("have_address", "have_data", "reading")}
     bench.check("waits_for_its_answer", waiting["have_address"] == accepted_aw & ~bus.bvalid)
     bench.check("waits_for_its_data", waiting["have_data"] == accepted_w & ~bus.bvalid)
+    bench.check("constants_stay", implies(written, mask.any()))
     bench.check("answers_both", implies(bus.bvalid, accepted_aw & accepted_w))
     bench.check("reads_one", (waiting["reading"] | bus.rvalid) == reads_left)
     bench.check("keeps_address", implies(waiting["have_address"], hit == (bench.internal("write_address")[2:] == index)))

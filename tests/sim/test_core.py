@@ -1,38 +1,53 @@
 """The core against the golden model: random networks, errors and recovery, in cocotb."""
 
+from collections import Counter
+
 import pytest
 
-from lifarray.golden.config import CoreConfig
+from lifarray.golden.errors import UserError
 from lifarray.sim import runner
-from lifarray.sim.bench import run_core_bench
-
-CONFIGS = {
-    "plain": CoreConfig(lanes=8, fire_units=2),
-    # A 32-bit bus, the shallowest buffers, groups that do not fill the pipeline.
-    "narrow-bus": CoreConfig(
-        lanes=24, fire_units=8, bus_bits=32, current_bits=15, vmem_bits=13, weight_fifo_words=32, stream_fifo_words=32
-    ),
-    # 4-bit weights in rows that end within a word; one lane a unit.
-    "four-bit": CoreConfig(lanes=10, fire_units=10, weight_bits=4, current_bits=12, vmem_bits=9),
-    "one-lane": CoreConfig(lanes=1, fire_units=1, current_bits=14, vmem_bits=20),
-    # Rows longer than a burst, several blocks a unit, the widest vmem.
-    "wide": CoreConfig(lanes=144, fire_units=12, current_bits=20, vmem_bits=32),
-}
+from lifarray.sim.bench import CORES, run_core_bench
+from lifarray.sim.coverage import BINS, Coverage
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", CORES)
 def test_core_on_verilator(name):
-    run_core_bench(CONFIGS[name], seed=1, simulator="verilator", count=10)
+    run_core_bench(name, seed=1, simulator="verilator", count=10)
+
+
+def test_coverage_is_complete():
+    """What the runs above hit between them, as many random networks on the two quickest cores more."""
+    hits = Counter()
+    for name in ("plain", "narrow-bus", "four-bit"):
+        for seed in (1, 5):
+            hits.update(run_core_bench(name, seed=seed, simulator="verilator", count=25))
+    assert [name for name in BINS if not hits[name]] == []
+
+
+def test_coverage_refuses_unknown_bins():
+    with pytest.raises(KeyError, match="no bin"):
+        Coverage().hit("reset mode sideways")
 
 
 @pytest.mark.skipif(runner.icarus_of_system() is None, reason="Icarus Verilog is not installed")
 @pytest.mark.parametrize("name", ["plain", "narrow-bus"])
 def test_core_on_icarus(name):
-    run_core_bench(CONFIGS[name], seed=2, simulator="icarus", count=3)
+    run_core_bench(name, seed=2, simulator="icarus", count=3)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(100, 120))
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", CORES)
 def test_core_on_more_seeds(name, seed):
-    run_core_bench(CONFIGS[name], seed=seed, simulator="verilator", count=30)
+    run_core_bench(name, seed=seed, simulator="verilator", count=30)
+
+
+@pytest.mark.skipif(runner.icarus_of_system() is None, reason="Icarus Verilog is not installed")
+def test_waves_are_written(tmp_path):
+    run_core_bench("plain", seed=1, simulator="icarus", test="register_fields", waves=tmp_path / "run.fst")
+    assert (tmp_path / "run.fst").stat().st_size > 1000
+
+
+def test_unknown_cores_are_refused():
+    with pytest.raises(UserError, match="'huge'"):
+        run_core_bench("huge", seed=1)

@@ -1,0 +1,1 @@
+"""Bitstreams: ``NAME.bit``, ``NAME.hwh`` and ``NAME.json`` lie here once they are built."""

@@ -1,0 +1,140 @@
+"""Functional coverage of the core bench: what must have happened before it says much.
+
+A bin is a name; the bench counts how often each was hit, and the union over all cores must hit
+every bin of `BINS`.
+"""
+
+from collections import Counter
+
+from lifarray.golden.config import SLOTS, CoreConfig
+from lifarray.golden.lif import ResetMode
+from lifarray.golden.network import Layer, LayerResult
+from lifarray.golden.registers import ErrorCode
+
+BINS = (
+    *(f"reset mode {mode.name.lower()}" for mode in ResetMode),
+    "decay 0",
+    "decay between",
+    "decay 256",
+    "frac_bits 0",
+    "frac_bits 1 to 6",
+    "frac_bits 7",
+    "weights of 4 bits",
+    "weights of 8 bits",
+    "4-bit weights on an 8-bit core",
+    "no bias",
+    "one bias row",
+    "several bias rows",
+    "v_init 0",
+    "v_init above the threshold",
+    "v_init negative",
+    "steps 1",
+    "steps 2 to 63",
+    "steps 64",
+    "steps beyond 64",
+    "steps a multiple of 64 beyond it",
+    "one sample a pass",
+    "several samples a pass",
+    "all 64 slots in use",
+    "several passes of samples in a list",
+    "one input",
+    "one neuron",
+    "less than a tile",
+    "exactly a tile",
+    "several tiles, the last one full",
+    "several tiles, the last one short",
+    "one layer",
+    "several layers",
+    "empty raster",
+    "full raster",
+    "a silent input among others",
+    "no output spike",
+    "every step spikes",
+    "saturation",
+    "no saturation",
+    "vmem negative at the end",
+    "bus paused",
+    "bus not paused",
+    "bus of 32 bits",
+    "bus of 64 bits",
+    *(f"error {code.name.lower()}" for code in ErrorCode if code != ErrorCode.NONE),
+    "run after an error, without reset",
+    "run after an abort, without reset",
+    "reset in a run",
+)
+
+
+class Coverage:
+    """Counts hits of `BINS`; a name that is no bin is a mistake of the bench."""
+
+    def __init__(self):
+        self.hits = Counter()
+
+    def hit(self, name):
+        if name not in BINS:
+            raise KeyError(f"{name!r} is no bin")
+        self.hits[name] += 1
+
+    def network(self, n_layers, n_samples, n_steps, spikes, config: CoreConfig, paused):
+        """What a whole run was like."""
+        at_once = max(1, SLOTS // n_steps)
+        used = min(at_once, n_samples) * n_steps
+        cases = {
+            "steps 1": n_steps == 1,
+            "steps 2 to 63": 2 <= n_steps < SLOTS,
+            "steps 64": n_steps == SLOTS,
+            "steps beyond 64": n_steps > SLOTS,
+            "steps a multiple of 64 beyond it": n_steps > SLOTS and n_steps % SLOTS == 0,
+            "one sample a pass": min(at_once, n_samples) == 1,
+            "several samples a pass": min(at_once, n_samples) > 1,
+            "all 64 slots in use": used == SLOTS,
+            "several passes of samples in a list": n_samples > at_once,
+            "one layer": n_layers == 1,
+            "several layers": n_layers > 1,
+            "empty raster": not spikes.any(),
+            "full raster": spikes.all(),
+            "a silent input among others": spikes.any() and not spikes.any(axis=(0, 1)).all(),
+            "bus paused": paused,
+            "bus not paused": not paused,
+            f"bus of {config.bus_bits} bits": True,
+        }
+        self._hit_all(cases)
+
+    def layer(self, layer: Layer, result: LayerResult, config: CoreConfig):
+        """What one layer of it was like."""
+        tiles = config.tiles(layer.n_neurons)
+        full = layer.n_neurons % config.lanes == 0
+        cases = {
+            f"reset mode {layer.reset_mode}": True,
+            "decay 0": layer.decay == 0,
+            "decay between": 0 < layer.decay < 256,
+            "decay 256": layer.decay == 256,
+            "frac_bits 0": layer.frac_bits == 0,
+            "frac_bits 1 to 6": 1 <= layer.frac_bits <= 6,
+            "frac_bits 7": layer.frac_bits == 7,
+            f"weights of {layer.weight_bits} bits": True,
+            "4-bit weights on an 8-bit core": layer.weight_bits < config.weight_bits,
+            "no bias": layer.bias_rows == 0,
+            "one bias row": layer.bias_rows == 1,
+            "several bias rows": layer.bias_rows > 1,
+            "v_init 0": layer.v_init == 0,
+            "v_init above the threshold": layer.v_init >= layer.v_threshold,
+            "v_init negative": layer.v_init < 0,
+            "one input": layer.fan_in == 1,
+            "one neuron": layer.n_neurons == 1,
+            "less than a tile": layer.n_neurons < config.lanes,
+            "exactly a tile": layer.n_neurons == config.lanes,
+            "several tiles, the last one full": tiles > 1 and full,
+            "several tiles, the last one short": tiles > 1 and not full,
+            "no output spike": not result.spikes.any(),
+            "every step spikes": result.spikes.all(),
+            "saturation": result.saturations > 0,
+            "no saturation": result.saturations == 0,
+            "vmem negative at the end": (result.vmem < 0).any(),
+        }
+        self._hit_all(cases)
+
+    def _hit_all(self, cases):
+        for name, happened in cases.items():
+            if happened:
+                self.hit(name)

