@@ -5,14 +5,14 @@ VENV := .venv
 # Named after the interpreter, so that another PYTHON makes the environment anew.
 STAMP := $(VENV)/installed-by-$(subst /,_,$(PYTHON))
 
-# Where pip finds builds of PyTorch without CUDA, which are gigabytes smaller.
-TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# The address of PyTorch's index of CPU builds, which are gigabytes smaller; empty: pip's own choice.
+TORCH_INDEX ?=
 PEERS_STAMP := $(STAMP)-peers
 
-.PHONY: help demo test test-long test-peers lint install clean
+.PHONY: help demo test test-long test-peers board-package test-board test-board-pynq4 lint install clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
 
 demo: $(STAMP) ## speak ten digits, run them on the simulated core, write demo-out/contact-sheet.png
 	$(VENV)/bin/lifarray demo $(ARGS)
@@ -25,6 +25,29 @@ test-long: $(STAMP) lint ## lint, and every test
 
 test-peers: $(PEERS_STAMP) ## networks trained in snnTorch and Norse, on the core; installs PyTorch
 	$(VENV)/bin/python -m pytest tests/peers $(ARGS)
+
+board-package: $(STAMP) ## the wheel for a board, in dist/: with the bitstreams that lie in host/overlays, notebook and networks
+	@ls host/overlays/*.bit 2>/dev/null || echo "host/overlays holds no bitstream: the wheel will bring none"
+	rm -rf build
+	$(VENV)/bin/pip wheel --disable-pip-version-check --no-deps --wheel-dir dist .
+	rm -rf build
+
+# Environments of their own: pynq keeps NumPy and setuptools at versions of its own choice.
+BOARD_TESTS := tests/host/test_hwh.py tests/host/test_driver.py tests/host/test_driver_sim.py tests/host/test_notebook.py
+
+test-board: BOARD_VENV := $(VENV)-board
+test-board: BOARD_PACKAGES := '.[demo,notebook,sim,board]' pynq==3.1.2
+test-board: ## the driver through pynq 3.1.2, the boards' last, on the simulated core; and the notebook
+	$(test_with_pynq)
+
+test-board-pynq4: BOARD_VENV := $(VENV)-board4
+test-board-pynq4: BOARD_PACKAGES := '.[demo,notebook,sim]' pynq==4.0.0 'pycparser<3' 'setuptools<=80'
+test-board-pynq4: ## the same through pynq 4.0.0, which a computer can have
+	$(test_with_pynq)
+
+test_with_pynq = test -d $(BOARD_VENV) || $(PYTHON) -m venv $(BOARD_VENV); \
+    $(BOARD_VENV)/bin/pip install --disable-pip-version-check --quiet --editable $(BOARD_PACKAGES) pytest pytest-timeout \
+    && $(BOARD_VENV)/bin/python -m pytest $(BOARD_TESTS) $(ARGS)
 
 lint: $(STAMP) ## ruff
 	$(VENV)/bin/ruff check --no-cache .
@@ -59,7 +82,7 @@ fetch_libpython = (name=$(libpython) && cd $(VENV) && mkdir -p deb && cd deb && 
 # The version of PyTorch is the one in pyproject.toml. Without its dependencies, or pip would look for
 # each of them in that index too.
 $(PEERS_STAMP): $(STAMP)
-	$(VENV)/bin/pip install --disable-pip-version-check --no-deps --retries 1 --extra-index-url $(TORCH_INDEX) \
+	$(VENV)/bin/pip install --disable-pip-version-check --no-deps $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
 	    $$(sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 	$(VENV)/bin/pip install --disable-pip-version-check --editable '.[test,peers]'
 	@touch $@

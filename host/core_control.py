@@ -52,15 +52,22 @@ class CoreControl:
     def _check_identity(self):
         found = self.device.read("ID")
         if found != CORE_ID:
-            raise BitstreamError(f"register ID reads {found:#010x}, must be {CORE_ID:#010x}: this bitstream holds no lifarray core, or the core has no clock")
+            raise BitstreamError(
+                f"register ID reads {found:#010x}, must be {CORE_ID:#010x}: "
+                "this bitstream holds no lifarray core, or the core has no clock"
+            )
         version = self.device.read("VERSION")
         if version >> 16 != CORE_VERSION >> 16:
             raise MapMismatchError(
-                f"the core has version {version >> 16}.{version & 0xFFFF}, this driver is for {CORE_VERSION >> 16}.x: install bitstream and package of one release"
+                f"the core has version {version >> 16}.{version & 0xFFFF}, this driver is for {CORE_VERSION >> 16}.x: "
+                "install bitstream and package of one release"
             )
         found = self.device.read("MAP_HASH")
         if found != MAP_HASH:
-            raise MapMismatchError(f"the core's register map is {found:#010x}, the driver's {MAP_HASH:#010x}: install bitstream and package of one release")
+            raise MapMismatchError(
+                f"the core's register map is {found:#010x}, the driver's {MAP_HASH:#010x}: "
+                "install bitstream and package of one release"
+            )
 
     def _read_config(self) -> CoreConfig:
         values = {}
@@ -160,10 +167,16 @@ class CoreControl:
     def _failure(self, error: ErrorCode, address: int):
         if error in (ErrorCode.AXI_READ, ErrorCode.AXI_WRITE):
             kind = "read" if error == ErrorCode.AXI_READ else "write"
-            return AxiError(f"memory answered a {kind} at {address:#010x} with an error: no memory at this address; if selftest says so too, {LOCAL_REMEDY}")
+            return AxiError(
+                f"memory answered a {kind} at {address:#010x} with an error: "
+                f"no memory at this address; if selftest says so too, {LOCAL_REMEDY}"
+            )
         if error == ErrorCode.WINDOW:
             opened = ", ".join(f"{first:#010x} to {last + _PAGE - 1:#010x}" for first, last in self._windows)
-            return WindowError(f"the core was about to touch {address:#010x}, outside its windows ({opened or 'none open'}): load the network again, its buffers moved")
+            return WindowError(
+                f"the core was about to touch {address:#010x}, outside its windows ({opened or 'none open'}): "
+                "load the network again, its buffers moved"
+            )
         if error == ErrorCode.DESCRIPTOR:
             return DescriptorError(f"the core refused the descriptor at {address:#010x}: memory holds something else there; run selftest")
         return AbortedError("the run was stopped before its end: run again")

@@ -232,7 +232,7 @@ class LifArray:
 
         Parameters
         ----------
-        audio : path, sequence of paths, float [n] (full scale 1), or sequence of those
+        audio : path, array float [n] (full scale 1), `Utterance`, or a sequence of those
         sample_rate_hz : int
             Of samples; files say their own.
         seed : int

@@ -44,7 +44,9 @@ def divisors(clock_hz: int) -> tuple:
         for second in range(1, min(first, MAX_DIVISOR) + 1):
             if first * second * clock_hz == IO_PLL_HZ:
                 return first, second
-    raise UserError(f"clock_hz = {clock_hz}: no two dividers up to {MAX_DIVISOR} make it of {IO_PLL_HZ} Hz; choose 100000000 or another divisor of it")
+    raise UserError(
+        f"clock_hz = {clock_hz}: no two dividers up to {MAX_DIVISOR} make it of {IO_PLL_HZ} Hz; choose 100000000 or another divisor of it"
+    )
 
 
 def hwh(name: str, clock_hz: int, base_address: int = REGISTER_BASE) -> str:

@@ -10,11 +10,11 @@ from .utterances import Utterance, recorded
 
 
 def as_utterances(audio, sample_rate_hz=None) -> list:
-    """A list of `Utterance` of a path, samples, or a sequence of either.
+    """A list of `Utterance` of a path, samples, an utterance, or a sequence of them.
 
     Parameters
     ----------
-    audio : path, sequence of paths, float [n], or sequence of those
+    audio : path, array float [n], `Utterance`, or a sequence of those
     sample_rate_hz : int
         Needed for samples.
 
@@ -23,12 +23,14 @@ def as_utterances(audio, sample_rate_hz=None) -> list:
     UserError
         A file is missing or damaged, or samples come without their rate.
     """
-    if isinstance(audio, (str, Path)) or np.ndim(audio[0] if len(audio) else 0) == 0 and not isinstance(audio[0] if len(audio) else 0, (str, Path)):
+    if isinstance(audio, (str, Path, Utterance)) or (isinstance(audio, np.ndarray) and audio.ndim == 1):
         audio = [audio]
     return [_one(item, i, sample_rate_hz) for i, item in enumerate(audio)]
 
 
 def _one(item, i, sample_rate_hz):
+    if isinstance(item, Utterance):
+        return item
     if isinstance(item, (str, Path)):
         try:
             import soundfile  # noqa: F401

@@ -37,7 +37,10 @@ def registers(control):
             control.device.write(name, pattern)
             found, wanted = control.device.read(name), pattern & BY_NAME[name].mask
             if found != wanted:
-                raise SelfTestError(f"register {name} reads {found:#010x} after {pattern:#010x} was written, must be {wanted:#010x}: lower the clock, then suspect the bitstream")
+                raise SelfTestError(
+                    f"register {name} reads {found:#010x} after {pattern:#010x} was written, must be {wanted:#010x}: "
+                    "lower the clock, then suspect the bitstream"
+                )
     return f"{2 * len(PATTERNS)} patterns"
 
 
@@ -108,7 +111,10 @@ def arithmetic(control):
             for i, expected in enumerate(network.run(spikes)):
                 wrong = int((rasters.get(0, i, 1)[0] != pack(expected.spikes)).sum())
                 if wrong:
-                    raise SelfTestError(f"{wrong} of {expected.spikes.shape[2]} neurons of layer {i} spike otherwise than the integer model: lower the clock, then suspect the bitstream")
+                    raise SelfTestError(
+                        f"{wrong} of {expected.spikes.shape[2]} neurons of layer {i} spike otherwise than the integer model: "
+                        "lower the clock, then suspect the bitstream"
+                    )
         finally:
             rasters.free()
     finally:

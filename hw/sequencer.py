@@ -142,7 +142,7 @@ class Sequencer(wiring.Component):
                     fail(ErrorCode.DESCRIPTOR, address)
                     m.next = "HALT"
             with m.State("START"):
-                m.d.comb += self.layer_start.eq(1)
+                m.d.comb += self.layer_start.eq(~failed)
                 m.next = "STARTED"
             with m.State("STARTED"):
                 m.next = "RUN"

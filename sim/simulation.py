@@ -38,11 +38,13 @@ class Simulation:
     counters : list of dict, one a pass of up to floor(64 / T) samples
         The core's counters, such as "cycles", "events" and "saturations".
     simulator : str
+    config : CoreConfig
     """
 
     layers: list
     counters: list
     simulator: str
+    config: CoreConfig
 
 
 def simulate(
@@ -110,7 +112,7 @@ def simulate(
         counters = json.loads((folder / "counters.json").read_text())
         with np.load(folder / "outputs.npz") as outputs:
             words = {key: outputs["/".join(map(str, key))] for key in program.output_regions()}
-    return Simulation(program.decode(words), counters, str(found))
+    return Simulation(program.decode(words), counters, str(found), config)
 
 
 def _lines_of(path: Path, task):
@@ -125,11 +127,11 @@ def _lines_of(path: Path, task):
             return
 
 
-def count_mismatches(network: Network, spikes, simulation: Simulation, config: CoreConfig | None = None) -> int:
+def count_mismatches(network: Network, spikes, simulation: Simulation) -> int:
     """Bits, potentials and counters in which a simulation differs from the golden model.
 
-    Counts each spike of each layer, each vmem that was read, and the core's counters of
-    saturations and, for a known config, events.
+    Counts each spike of each layer, each vmem that was read, and the core's counters of events and
+    saturations.
     """
     results = network.run(spikes)
     mismatches = 0
@@ -139,7 +141,6 @@ def count_mismatches(network: Network, spikes, simulation: Simulation, config: C
             mismatches += int((found_vmem != expected.vmem).sum())
     totals = {name: sum(counters[name] for counters in simulation.counters) for name in ("saturations", "events")}
     mismatches += totals["saturations"] != sum(result.saturations for result in results)
-    if config is not None:
-        tiles = [config.tiles(layer.n_neurons) for layer in network.layers]
-        mismatches += totals["events"] != sum(n * result.events for n, result in zip(tiles, results))
+    tiles = [simulation.config.tiles(layer.n_neurons) for layer in network.layers]
+    mismatches += totals["events"] != sum(n * result.events for n, result in zip(tiles, results))
     return mismatches

@@ -45,7 +45,7 @@ def add_arguments(parser):
         help="; ".join(f"{name}: {what}" for name, what in DEVICES.items()) + " (default: %(default)s)",
     )
     add_network(parser)
-    parser.add_argument("--samples", type=positive, default=8, metavar="N", help="utterances to make up where no files are given (default: %(default)s)")
+    parser.add_argument("--samples", type=positive, default=8, metavar="N", help="utterances to make up without files (default: %(default)s)")
     parser.add_argument("--bitstream", metavar="NAME.bit", help="instead of the one that the package brought")
     # A board's core is what its bitstream holds.
     parser.add_argument("--config", choices=CONFIGS, metavar="NAME", help=f"of the core of sim and golden: {', '.join(CONFIGS)} (default: demo)")
@@ -99,7 +99,8 @@ def _run(array, args):
     mismatches = int((images != expected).sum())
     if args.json:
         names = ("name", "nearest", "mse", "cycles")
-        print_json({"runner": array.runner, "mismatches": mismatches, "counters": array.counters, "utterances": [dict(zip(names, row)) for row in rows]})
+        utterances = [dict(zip(names, row)) for row in rows]
+        print_json({"runner": array.runner, "mismatches": mismatches, "counters": array.counters, "utterances": utterances})
     else:
         if rows:
             print_table(["utterance", "nearest", "MSE", "cycles"], rows)

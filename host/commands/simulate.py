@@ -21,7 +21,7 @@ EXAMPLES = """\
   lifarray simulate --random --seed 7 --simulator icarus
   lifarray simulate --network my-network.lif --samples 4 --config small --json
   lifarray simulate core --core narrow-bus --seed 3
-  lifarray simulate core --simulator icarus --test random_networks --waves run.fst   (then: gtkwave run.fst)
+  lifarray simulate core --simulator icarus --test random_networks --waves run.fst
 """
 
 BENCHES = ("network", "core")
@@ -80,7 +80,7 @@ def run_one_network(args):
     spikes = poisson(rates, network.n_steps, rng)
     sim = load_sim()
     simulation = sim.simulate(network, spikes, config, simulator=args.simulator, progress=True)
-    mismatches = sim.count_mismatches(network, spikes, simulation, config)
+    mismatches = sim.count_mismatches(network, spikes, simulation)
     if args.json:
         print_json(
             {

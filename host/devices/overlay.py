@@ -90,7 +90,8 @@ class OverlayDevice:
             words = allocate((n_words,), dtype="<u8", target=self.pynq_device)
         except (RuntimeError, MemoryError) as error:
             raise OutOfMemoryError(
-                f"no contiguous memory (CMA) for a buffer of {n_bytes} bytes ({error}): free other buffers, restart the board, or boot with a larger cma="
+                f"no contiguous memory (CMA) for a buffer of {n_bytes} bytes ({error}): "
+                "free other buffers, restart the board, or boot with a larger cma="
             ) from None
         return Buffer(words, words.device_address)
 
@@ -205,7 +206,10 @@ def _load(bitstream, pynq_device):
             raise
         if _is_permission(error):
             raise _not_root(error) from None
-        raise BitstreamError(f"pynq cannot load {str(bitstream)!r} ({type(error).__name__}: {error}): it is damaged or not for this board; build it again") from error
+        raise BitstreamError(
+            f"pynq cannot load {str(bitstream)!r} ({type(error).__name__}: {error}): "
+            "it is damaged or not for this board; build it again"
+        ) from error
 
 
 def _find_core(overlay, bitstream):

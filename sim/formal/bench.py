@@ -47,11 +47,12 @@ class Bench:
         return signal
 
     def add(self, dut, name="dut", leave=()):
-        """Add a component. All its inputs are free, but those whose names are in ``leave``."""
+        """Add a component. All inputs in its signature are free, but those whose names are in ``leave``."""
         fragment = Fragment.get(dut, None)
         self.m.submodules[name] = fragment
         self._internals[name] = _signals(fragment)
-        for path, member, port in dut.signature.flatten(dut):
+        signature = getattr(dut, "signature", wiring.Signature({}))
+        for path, member, port in signature.flatten(dut):
             port_name = "__".join(map(str, path))
             if member.flow == wiring.In and port_name not in leave:
                 port = Value.cast(port)

@@ -1,6 +1,6 @@
 """Proofs of the read half of the memory manager."""
 
-from amaranth.hdl import Cat, Mux
+from amaranth.hdl import Cat, Mux, Signal
 
 from lifarray.golden.config import CoreConfig
 from lifarray.hw import reader as hw
@@ -87,3 +87,73 @@ def cuts_well(bench, prefix, name, bus_bits):
             (burst_address[:3] == 0) & (burst >= 1) & (burst <= hw.burst_words(bus_bits)) & ((burst_address[3:12] + burst) <= 512),
         ),
     )
+
+
+def addresses(bench):
+    """Bursts ask for the words of the requests, each once, in order, at its address.
+
+    One word of one request stands for all. Counts are modulo 2^24, more than can be on the way.
+    """
+    m = bench.m
+    dut = bench.add(hw.ReadStream(64, 32))
+    request, burst = dut.requests.payload, dut.burst.payload
+    taken = dut.requests.valid & dut.requests.ready
+    issued = dut.burst.valid & dut.burst.ready
+    bench.assume(implies(dut.requests.valid, request.address[:3] == 0))
+    words_taken, words_issued = Signal(24), Signal(24)
+    m.d.sync += [
+        words_taken.eq(words_taken + Mux(taken, request.words, 0)),
+        words_issued.eq(words_issued + Mux(issued, burst.words, 0)),
+    ]
+    chosen, nth = bench.free(1, "chosen"), bench.free(21, "nth")
+    tracked, index, target = Signal(), Signal(24), Signal(36)
+    with m.If(taken & chosen & ~tracked & (nth < request.words)):
+        m.d.sync += [tracked.eq(1), index.eq(words_taken + nth), target.eq(request.address + (nth << 3))]
+
+    left, waits, here = (bench.internal(name) for name in ("left", "burst_valid", "burst"))
+    address, burst_address = bench.internal("address"), bench.internal("burst_address")
+    on_the_way = Signal(24)
+    ahead = Signal(24)
+    m.d.comb += [on_the_way.eq(words_taken - words_issued), ahead.eq(index - words_issued)]
+    bench.check("counts_words", on_the_way == left + Mux(waits, here, 0))
+    still = tracked & (ahead < on_the_way)
+    in_burst = waits & (ahead < here)
+    behind = Signal(21)
+    m.d.comb += behind.eq(ahead - Mux(waits, here, 0))
+
+    def is_target(base, words):
+        total = Signal(34)
+        m.d.comb += total.eq(base[:32] + (words << 3))
+        return (total[:32] == target[:32]) & ((base[32] | total[32:].any()) == target[32:].any())
+
+    bench.check("cuts_the_request", implies(still & ~in_burst, is_target(address, behind)))
+    bench.check("keeps_the_burst", implies(still & in_burst, is_target(burst_address, ahead[:5])))
+    bench.check("asks_for_the_word", implies(still & in_burst & issued, (burst.address + (ahead[:5] << 3) == target) & (target < 1 << 32)))
+    cuts_well(bench, "", "stream", 64)
+    bench.cover("issues_it_in_a_second_burst", still & in_burst & issued & (words_issued > 0) & (ahead > 2))
+    bench.cover("finds_it_beyond_4_gb", still & in_burst & dut.outside & (target == 1 << 32) & (words_issued > 0))
+
+
+def data(bench):
+    """Every word that memory gives comes out, once and in order. One marked beat stands for all."""
+    m = bench.m
+    dut = bench.add(hw.ReadStream(64, 32), leave=("beat_data",))
+    burst = dut.burst.payload
+    BurstCounter(bench, "stream", dut.burst.valid & dut.burst.ready, burst.words, dut.beat_valid, dut.beat_last)
+    mark = bench.free(1, "mark")
+    m.d.comb += dut.beat_data.eq(mark & dut.beat_valid)
+    marked, index = Signal(), Signal(7)
+    given, got = Signal(7), Signal(7)
+    out = dut.words.valid & dut.words.ready
+    bench.assume(~(mark & marked))
+    m.d.sync += [given.eq(given + dut.beat_valid), got.eq(got + out)]
+    with m.If(mark & dut.beat_valid):
+        m.d.sync += [marked.eq(1), index.eq(given)]
+    waiting = Signal()
+    with m.If(mark & dut.beat_valid):
+        m.d.sync += waiting.eq(1)
+    with m.Elif(out & (got == index)):
+        m.d.sync += waiting.eq(0)
+    bench.check("counts", (given - got)[:7] == bench.internal("buffer.level"))
+    bench.check("comes_out_in_its_turn", implies(dut.words.valid, dut.words.payload == (waiting & (got == index))))
+    bench.cover("comes_out", out & dut.words.payload[0] & (index > 2))

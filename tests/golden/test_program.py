@@ -49,7 +49,8 @@ def test_samples_share_passes_and_regions_do_not_overlap():
     assert program.groups == [range(0, 3), range(3, 6), range(6, 7)]
     assert program.list_count == 6
     spikes = rng.random((7, 20, 5)) < 0.5
-    taken = {address: words.nbytes for image in (program.weight_image(), program.list_image(), program.input_image(spikes)) for address, words in image.items()}
+    image = program.weight_image() | program.list_image() | program.input_image(spikes)
+    taken = {address: words.nbytes for address, words in image.items()}
     for (kind, _, _), (address, n_words) in program.output_regions().items():
         assert address not in taken, kind
         taken[address] = n_words * 8

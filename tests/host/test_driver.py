@@ -1,6 +1,7 @@
 """The driver on the model device: everything that needs no pynq and no simulator."""
 
 from dataclasses import replace
+from math import ceil
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def test_runs_are_bit_exact(n_steps, weight_bits):
     network = make_network(n_steps=n_steps, weight_bits=weight_bits)
     with LifArray("golden", network, config=SMALL, n_passes=2) as array:
         result = check_run(array, network, n_samples=23)
-        batches = -(-(-(-23 // samples_per_pass(n_steps))) // 2)
+        batches = ceil(ceil(23 / samples_per_pass(n_steps)) / 2)
         assert (result.counters["batches"], result.counters["samples"]) == (batches, 23)
         results = network.run(expected_spikes(network, make_rates(network, 23))[0])
         assert result.counters["saturations"] == sum(layer.saturations for layer in results)
@@ -202,6 +203,28 @@ def test_a_timeout_is_told_and_mended(array):
     assert array.device.downloads == downloads + 1
     with pytest.raises(SelfTestError, match="dead memory port.*local"):
         array.selftest()
+    array.device.dead = False
+    check_run(array, array.network)
+
+
+def test_a_core_that_hangs_is_not_looked_at_for_ever(array):
+    array.device.dead = True
+    before = array.device.accesses
+    with pytest.raises(CoreTimeoutError):
+        array.run_rates(make_rates(array.network, 1))
+    # Ever less often: 2 s of waiting from 20 µs on, doubled, are 17 looks.
+    assert array.device.accesses - before < 60
+    array.device.dead = False
+
+
+def test_whatever_ends_a_run_leaves_an_idle_core(array):
+    check_run(array, array.network)
+    control = array._control
+    array.device.dead = True
+    control.start(array._rasters.list_address(0), 1)
+    with pytest.raises(CoreTimeoutError):
+        control.finish()
+    assert not control.running
     array.device.dead = False
     check_run(array, array.network)
 

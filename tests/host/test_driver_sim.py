@@ -196,7 +196,7 @@ def test_a_window_violation(array):
         array.run_rates(make_rates(array.network, 1))
 
 
-@pytest.mark.parametrize("presses", [1, 2])
+@pytest.mark.parametrize("presses", [1, 2, 3])
 def test_ctrl_c_in_a_run(array, monkeypatch, presses):
     sleep, left = array.device.sleep, [presses]
 

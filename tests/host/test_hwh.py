@@ -35,5 +35,6 @@ def test_pynq_reads_every_register_and_field(tmp_path):
         assert (found["address_offset"], found["access"] == "read-only") == (register.address, register.access == "ro")
         fields = {name: (field["bit_offset"], field["bit_width"]) for name, field in found["fields"].items()}
         assert fields == {field.name: (field.offset, field.width) for field in register.fields}
-    assert parsed.clock_dict[0] == {"enable": 1, "divisor0": 5, "divisor1": 4}
+    # pynq 4 knows more of a clock.
+    assert parsed.clock_dict[0].items() >= {"enable": 1, "divisor0": 5, "divisor1": 4}.items()
     assert [parsed.clock_dict[i]["enable"] for i in (1, 2, 3)] == [0, 0, 0]
