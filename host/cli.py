@@ -22,6 +22,7 @@ COMMANDS = {
     "train": "train a network by a recipe",
     "evaluate": "score a network on the test set that its recipe names",
     "simulate": "run a network on the simulated core and check every spike",
+    "prove": "prove the core's parts right, for all inputs",
     "mutate": "plant bugs in the project and see that its tests notice",
     "board": "use a core on a PYNQ board, or what stands in for one",
     "verilog": "write the core as Verilog",

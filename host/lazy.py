@@ -51,6 +51,15 @@ def load_mutate():
     return mutate
 
 
+def load_formal():
+    """The package `lifarray.sim.formal`; UserError where its extra is not installed."""
+    _require("proving", "pyosys", extra="formal")
+    load_sim()
+    from ..sim import formal
+
+    return formal
+
+
 def load_hw():
     """The package `lifarray.hw`; UserError where its extra is not installed."""
     _require("making Verilog", "amaranth")
@@ -59,11 +68,11 @@ def load_hw():
     return hw
 
 
-def _require(purpose, *modules):
+def _require(purpose, *modules, extra="sim"):
     for module in modules:
         try:
             found = find_spec(module)
         except ModuleNotFoundError:  # of the package that the module is in
             found = None
         if found is None:
-            raise need(module, "sim", purpose)
+            raise need(module, extra, purpose)

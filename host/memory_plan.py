@@ -164,7 +164,8 @@ class Rasters:
     """Descriptor lists and rasters of up to ``n_passes`` passes, twice.
 
     A bank holds, one after the other: the descriptors; the input rasters of all passes; those of
-    the first layer, and so on.
+    the first layer, and so on. What is written is flushed before anything is read back: some
+    versions of pynq invalidate whole buffers, whatever part of one they are given.
 
     Parameters
     ----------

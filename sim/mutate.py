@@ -22,7 +22,7 @@ STAGES = (
     [f"tests/golden/test_{name}.py" for name in ("lif", "encode", "network", "registers", "program")],
     ["tests/hw"],
     ["tests/sim/test_core.py::test_core_on_icarus"],
-    ["tests/sim/test_core.py::test_core_on_verilator"],
+    ["tests/sim/test_core.py"],
 )
 TIMEOUT_S = 240
 

@@ -115,8 +115,7 @@ class SimulatedDevice(Device):
         """pynq caches metadata for its next process; a simulated board does not outlive this one."""
 
     def allocate(self, shape, dtype, cacheable=True, **kwargs):
-        n_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        address = self._place(-(-n_bytes // PAGE) * PAGE)
+        address = self._place(int(np.prod(shape)) * np.dtype(dtype).itemsize)
         buffer = PynqBuffer(shape=shape, dtype=dtype, device=self, device_address=address, bo=address, coherent=False)
         # Where there is a pointer, pynq's buffers hand it to ``return_to`` when they are freed first;
         # ``freed`` keeps them from unmapping it, as they would a board's memory, when freed again.
@@ -130,7 +129,7 @@ class SimulatedDevice(Device):
         for first, taken in sorted(self.buffers.items()):
             if first - address >= n_bytes:
                 break
-            address = first + taken
+            address = first + -(-taken // PAGE) * PAGE
         if address + n_bytes > CMA_BASE + self.cma_bytes:
             raise RuntimeError("BO allocation failed: Cannot allocate memory")
         self.buffers[address] = n_bytes
@@ -145,7 +144,9 @@ class SimulatedDevice(Device):
 
     def invalidate(self, bo, offset, virtual_address, n_bytes):
         self._check(bo, offset, n_bytes)
-        ctypes.memmove(virtual_address, self.board.fetch(bo + offset, n_bytes), n_bytes)
+        # As pynq 3.1.2 does, the whole buffer: what was written to it and not flushed is lost.
+        n_bytes = self.buffers[bo]
+        ctypes.memmove(virtual_address - offset, self.board.fetch(bo, n_bytes), n_bytes)
 
     def _check(self, bo, offset, n_bytes):
         if bo not in self.buffers or not 0 <= offset <= self.buffers[bo] - n_bytes:

@@ -276,5 +276,5 @@ def run(build_dir: Path, simulator: Simulator, test_module: str, work_dir: Path,
         except OSError as error:
             raise UserError(f"cannot write {str(waves)!r}: {error.strerror}") from None
     if failure:
-        tail = "\n".join(log.read_text().splitlines()[-40:]) if log.exists() else ""
+        tail = "\n".join(log.read_text().splitlines()[-80:]) if log.exists() else ""
         raise RuntimeError(f"simulation of {test_module} on {simulator}: {failure}; {log} ends with\n{tail}")

@@ -144,7 +144,7 @@ async def random_networks(dut):
         network, spikes = random_network(
             tb.rng,
             vmem_bits=config.vmem_bits,
-            max_size=40,
+            max_size=min(40, 8 * config.lanes),  # a core of one lane takes a cycle for each synapse
             max_steps=int(tb.rng.choice([5, 20, 64, 140])),
             widest=config.weight_bits,
             lanes=config.lanes,

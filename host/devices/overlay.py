@@ -34,15 +34,13 @@ class OverlayDevice:
     sleep, now : functions of the time that the core lives in
     clock_hz : int or None
         None leaves what the ``.hwh`` says.
-    resources : ExitStack
-        Closed with the device.
 
     Raises
     ------
     BitstreamError, NotRootError, NoBoardError
     """
 
-    def __init__(self, bitstream, pynq_device, runner, sleep, now, clock_hz, resources):
+    def __init__(self, bitstream, pynq_device, runner, sleep, now, clock_hz):
         self.runner = runner
         self.sleep = sleep
         self.now = now
@@ -52,7 +50,7 @@ class OverlayDevice:
         self._asked_hz = clock_hz
         self._set_clock()
         self._core = _find_core(self._overlay, bitstream)
-        self._resources = resources
+        self._resources = ExitStack()
 
     @property
     def overlay(self):
@@ -100,6 +98,10 @@ class OverlayDevice:
         self._overlay.download()
         self._set_clock()
 
+    def owns(self, resources: ExitStack):
+        """Close ``resources`` with the device."""
+        self._resources = resources
+
     def close(self):
         self._resources.close()
 
@@ -122,7 +124,9 @@ def open_board(bitstream=None, clock_hz=None, lock_file=None) -> OverlayDevice:
         lock = CoreLock(lock_file)
         stack.callback(lock.release)
         path = Path(bitstream) if bitstream else find_bitstream()
-        return OverlayDevice(path, pynq_device, f"PYNQ board, {path.name}", time.sleep, time.monotonic, clock_hz, stack.pop_all())
+        device = OverlayDevice(path, pynq_device, f"PYNQ board, {path.name}", time.sleep, time.monotonic, clock_hz)
+        device.owns(stack.pop_all())
+        return device
 
 
 def open_simulation(config=None, simulator=None, clock_hz=None, lock_file=None) -> OverlayDevice:
@@ -154,7 +158,9 @@ def open_simulation(config=None, simulator=None, clock_hz=None, lock_file=None) 
         def now():
             return board.cycles_slept / board.clock_hz
 
-        return OverlayDevice(bitstream, pynq_device, f"RTL on {board.simulator}, through pynq", sleep, now, clock_hz, stack.pop_all())
+        device = OverlayDevice(bitstream, pynq_device, f"RTL on {board.simulator}, through pynq", sleep, now, clock_hz)
+        device.owns(stack.pop_all())
+        return device
 
 
 def find_bitstream() -> Path:

@@ -63,7 +63,12 @@ class Outcome:
     seconds: float = 0.0
 
     @property
-    def ok(self):
+    def n_reached(self) -> int:
+        return sum(cycles is not None for cycles in self.reached.values())
+
+    @property
+    def ok(self) -> bool:
+        """Proved, and not vacuously."""
         return self.result == "proved" and None not in self.reached.values()
 
 

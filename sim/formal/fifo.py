@@ -5,15 +5,17 @@ from amaranth.lib import fifo
 
 from .bench import implies
 
+DEPTH = 4
 
-def sync16(bench):
+
+def sync(bench):
     """`SyncFIFO`, the addresses of outstanding bursts."""
-    _order(bench, fifo.SyncFIFO(width=1, depth=16), 16)
+    _order(bench, fifo.SyncFIFO(width=1, depth=DEPTH), DEPTH)
 
 
-def buffered16(bench):
+def buffered(bench):
     """`SyncFIFOBuffered`, as of the read data and the work, shallower."""
-    _order(bench, fifo.SyncFIFOBuffered(width=1, depth=16), 16)
+    _order(bench, fifo.SyncFIFOBuffered(width=1, depth=DEPTH), DEPTH)
 
 
 def _order(bench, dut, depth):

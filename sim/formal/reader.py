@@ -106,9 +106,7 @@ def addresses(bench):
         words_issued.eq(words_issued + Mux(issued, burst.words, 0)),
     ]
     chosen, nth = bench.free(1, "chosen"), bench.free(21, "nth")
-    tracked, index, target = Signal(), Signal(24), Signal(36)
-    with m.If(taken & chosen & ~tracked & (nth < request.words)):
-        m.d.sync += [tracked.eq(1), index.eq(words_taken + nth), target.eq(request.address + (nth << 3))]
+    still, index, target = Signal(), Signal(24), Signal(36)
 
     left, waits, here = (bench.internal(name) for name in ("left", "burst_valid", "burst"))
     address, burst_address = bench.internal("address"), bench.internal("burst_address")
@@ -116,8 +114,12 @@ def addresses(bench):
     ahead = Signal(24)
     m.d.comb += [on_the_way.eq(words_taken - words_issued), ahead.eq(index - words_issued)]
     bench.check("counts_words", on_the_way == left + Mux(waits, here, 0))
-    still = tracked & (ahead < on_the_way)
     in_burst = waits & (ahead < here)
+    with m.If(taken & chosen & ~still & (nth < request.words)):
+        m.d.sync += [still.eq(1), index.eq(words_taken + nth), target.eq(request.address + (nth << 3))]
+    with m.Elif(in_burst & issued):
+        m.d.sync += still.eq(0)
+    bench.check("not_forgotten", implies(still, ahead < on_the_way))
     behind = Signal(21)
     m.d.comb += behind.eq(ahead - Mux(waits, here, 0))
 
@@ -137,7 +139,7 @@ def addresses(bench):
 def data(bench):
     """Every word that memory gives comes out, once and in order. One marked beat stands for all."""
     m = bench.m
-    dut = bench.add(hw.ReadStream(64, 32), leave=("beat_data",))
+    dut = bench.add(hw.ReadStream(64, 4), leave=("beat_data",))
     burst = dut.burst.payload
     BurstCounter(bench, "stream", dut.burst.valid & dut.burst.ready, burst.words, dut.beat_valid, dut.beat_last)
     mark = bench.free(1, "mark")

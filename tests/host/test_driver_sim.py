@@ -206,9 +206,12 @@ def test_ctrl_c_in_a_run(array, monkeypatch, presses):
             signal.raise_signal(signal.SIGINT)
         sleep(seconds)
 
+    # A process in the background is started with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     monkeypatch.setattr(array.device, "sleep", press)
     with pytest.raises(KeyboardInterrupt):
         array.run_rates(make_rates(array.network, 6))
+    signal.signal(signal.SIGINT, before)
     assert left == [0]
     if presses == 1:
         assert field_of("STATUS", array.device.read("STATUS"), "busy") == 0
@@ -247,10 +250,8 @@ def test_selftest(array):
 
 def open_on(array, bitstream, tmp_path, **options):
     """Open the simulated device once more, with another bitstream."""
-    from contextlib import ExitStack
-
     device = array.device
-    return OverlayDevice(bitstream, device.pynq_device, "test", device.sleep, device.now, options.get("clock_hz"), ExitStack())
+    return OverlayDevice(bitstream, device.pynq_device, "test", device.sleep, device.now, options.get("clock_hz"))
 
 
 @pytest.fixture
@@ -285,6 +286,30 @@ def test_wrong_and_missing_bitstreams(array, bitstream, tmp_path):
         change()
         with pytest.raises(BitstreamError, match=text):
             open_on(array, bitstream, tmp_path)
+
+
+def test_the_way_a_board_is_opened(array, bitstream, tmp_path):
+    """As on a board, but for the programmable logic: that is the simulated one, so nothing is run."""
+    from pynq import Device
+
+    before, Device.active_device = getattr(Device, "_active_device", None), array.device.pynq_device
+    lock = tmp_path / "lock"
+    try:
+        with LifArray("pynq", bitstream=bitstream, lock_file=lock) as board_array:
+            assert board_array.runner == "PYNQ board, core.bit"
+            assert board_array.config == SMALL
+            with pytest.raises(CoreHeldError):
+                LifArray("pynq", bitstream=bitstream, lock_file=lock)
+        bitstream.write_text("no bitstream")
+        with pytest.raises(BitstreamError) as raised:
+            LifArray("pynq", bitstream=bitstream, lock_file=lock)
+        # While the error and its frames live, nothing is left to the garbage collector.
+        CoreLock(lock).release()
+        assert raised.value
+    finally:
+        del Device._active_device
+        if before is not None:
+            Device.active_device = before
 
 
 def test_the_clock_is_set(array, bitstream, tmp_path):

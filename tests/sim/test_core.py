@@ -10,13 +10,13 @@ from lifarray.sim.bench import CORES, run_core_bench
 from lifarray.sim.coverage import BINS, Coverage
 
 
-@pytest.mark.parametrize("name", CORES)
+@pytest.mark.parametrize("name", ["one-lane", "wide"])
 def test_core_on_verilator(name):
     run_core_bench(name, seed=1, simulator="verilator", count=10)
 
 
-def test_coverage_is_complete():
-    """What the runs above hit between them, as many random networks on the two quickest cores more."""
+def test_cores_on_verilator_cover_every_bin():
+    """The other cores, and what the random networks on all three hit between them."""
     hits = Counter()
     for name in ("plain", "narrow-bus", "four-bit"):
         for seed in (1, 5):

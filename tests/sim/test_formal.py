@@ -1,0 +1,111 @@
+"""The proofs hold, and notice planted bugs."""
+
+import inspect
+import json
+import types
+from importlib import import_module
+from importlib.util import find_spec
+
+import pytest
+
+from lifarray.golden.errors import UserError
+from lifarray.host import cli
+
+if find_spec("pyosys") is None or find_spec("amaranth") is None:
+    pytest.skip("pyosys or amaranth is not installed", allow_module_level=True)
+
+from lifarray.sim import formal
+from lifarray.sim.formal.bench import Bench
+from lifarray.sim.formal.engine import Engine
+
+BY_NAME = {proof.name: proof for proof in formal.PROOFS}
+
+
+@pytest.mark.parametrize("name", [pytest.param(p.name, marks=[] if p.quick else pytest.mark.long) for p in formal.PROOFS])
+def test_proof_holds(name, tmp_path):
+    outcome = BY_NAME[name].run(tmp_path)
+    assert outcome.ok, outcome
+
+
+BUGS = {
+    # proof: (source, replaced by, check that fails)
+    "registers-protocol": ("write.eq(have_address & have_data & ~bus.bvalid)", "write.eq(have_address & have_data)", None),
+    "registers-contents": ("byte_mask[bits], 0)", "~0, 0)", None),
+    "reader-bus64": ("(room >= burst)", "(room + 1 >= burst)", None),
+    "reader-addresses": ("with m.Elif(to_page_end < longest):", "with m.Elif(to_page_end + 1 < longest):", None),
+    "reader-data": ("buffer.w_en.eq(self.beat_valid)]", "buffer.w_en.eq(self.beat_valid & ~self.beat_error)]", "counts"),
+    "writer-bus64": ("(buffer.level >= here)", "(buffer.level + 1 >= here)", None),
+    "lif-narrow": ("spike.eq(total >= p.v_threshold)", "spike.eq(total > p.v_threshold)", None),
+    "lif-step": ("+ DECAY_ONE // 2) >> 8", "+ DECAY_ONE // 2 - 1) >> 8", "vmem"),
+    "sequencer-errors": ("self.layer_start.eq(~failed)", "self.layer_start.eq(1)", "starts_nothing_more"),
+    "sequencer-progress": ("self.lists_done + 1 == self.list_count", "self.lists_done == self.list_count", None),
+    "sequencer-descriptors": ("layer.decay > DECAY_ONE", "layer.decay > DECAY_ONE + 1", "decay"),
+}
+SLOW = {"writer-bus64", "reader-bus64"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.long if name in SLOW else []) for name in BUGS])
+def test_planted_bug_is_found(name, tmp_path, monkeypatch):
+    old, new, check = BUGS[name]
+    proofs = import_module(f"lifarray.sim.formal.{BY_NAME[name].group}")
+    monkeypatch.setattr(proofs, "hw", with_bug(proofs.hw, old, new))
+    outcome = BY_NAME[name].run(tmp_path)
+    assert outcome.result == "failed" and outcome.trace.stat().st_size > 0, outcome
+    assert check in (None, outcome.failed)
+
+
+def with_bug(module, old, new):
+    """A copy of a module whose source has ``new`` in place of ``old``."""
+    source = inspect.getsource(module)
+    assert source.count(old) == 1, f"{old!r} occurs {source.count(old)} times"
+    copy = types.ModuleType(module.__name__)
+    copy.__package__ = module.__package__
+    exec(compile(source.replace(old, new), module.__file__, "exec"), copy.__dict__)
+    return copy
+
+
+@pytest.mark.parametrize("method", ["induction", "pdr", "bounded"])
+@pytest.mark.parametrize("limit, result, cycles", [(6, "proved", None), (4, "failed", 6)])
+def test_methods_agree_about_a_counter(method, limit, result, cycles, tmp_path):
+    from amaranth.hdl import Signal
+
+    def build(bench: Bench):
+        count, step = Signal(4), bench.free(1, "step")
+        bench.m.d.sync += count.eq(count + (step & (count < 5)))
+        bench.check("below", count <= limit)
+        bench.cover("three", count == 3)
+
+    outcome = Engine(tmp_path).prove("counter", build, method, 8 if method == "bounded" else 1)
+    assert (outcome.result, outcome.cycles) == (result, cycles)
+    assert outcome.reached == ({"three": 4} if result == "proved" else {})
+
+
+def test_assumptions_bind_and_an_unreached_cover_is_told(tmp_path):
+    def build(bench):
+        chosen = bench.free(4, "chosen")
+        bench.assume(chosen < 9)
+        bench.check("below", chosen < 9)
+        bench.cover("above", chosen > 9)
+
+    outcome = Engine(tmp_path).prove("assume", build, "bounded", 3)
+    assert outcome.result == "proved" and outcome.reached == {"above": None} and not outcome.ok
+
+
+def test_command_proves_and_lists(capsys, tmp_path):
+    assert cli.main(["prove", "lif-narrow", "--json", "--work", str(tmp_path)]) == 0
+    (report,) = json.loads(capsys.readouterr().out)
+    assert report["result"] == "proved" and all(report["covers"].values())
+    assert cli.main(["prove", "--list", "lif"]) == 0
+    assert "lif-step" in capsys.readouterr().out
+
+
+def test_command_names_the_trace(capsys, tmp_path, monkeypatch):
+    proofs = import_module("lifarray.sim.formal.lif")
+    monkeypatch.setattr(proofs, "hw", with_bug(proofs.hw, *BUGS["lif-narrow"][:2]))
+    assert cli.main(["prove", "lif-narrow", "--work", str(tmp_path)]) == 1
+    assert str(tmp_path / "lif-narrow.vcd") in capsys.readouterr().out
+
+
+def test_unknown_proof_is_refused():
+    with pytest.raises(UserError, match="no proof is called 'nonsense'"):
+        formal.select(["nonsense"])
