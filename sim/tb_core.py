@@ -26,7 +26,7 @@ from .testbench import RunFailed, Testbench
 PAGE = 4096
 BASE = 0x1000_0000
 MEMORY_BYTES = 1 << 20
-TIMEOUT_CYCLES = 400_000
+TIMEOUT_CYCLES = 150_000
 
 settings = json.loads(os.environ.get("LIFARRAY_BENCH", "{}"))
 config = CoreConfig(**settings.get("config", {}))
