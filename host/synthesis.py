@@ -58,6 +58,13 @@ class Result:
         return None if digit is None else self.nearest == digit
 
 
+def hear(ears, utterance):
+    """One utterance through a front end: spectrogram (float [frames, n_channels], dB) and rates (float [fan_in])."""
+    samples = to_mono(utterance.samples, utterance.sample_rate_hz, ears.sample_rate_hz, utterance.name)
+    levels = ears.trim(ears.levels(samples), utterance.name)
+    return levels, ears.shape(levels).reshape(-1)
+
+
 def listen(network, utterances):
     """Spectrograms (list of float [frames, n_channels], dB) and rates (float [n, fan_in]).
 
@@ -67,11 +74,8 @@ def listen(network, utterances):
         An utterance is empty, silent, too short or too long, or the network takes no audio.
     """
     ears = front_end(network)
-    levels = []
-    for utterance in progress(utterances, "listening"):
-        samples = to_mono(utterance.samples, utterance.sample_rate_hz, ears.sample_rate_hz, utterance.name)
-        levels.append(ears.trim(ears.levels(samples), utterance.name))
-    return levels, np.array([ears.shape(level).reshape(-1) for level in levels])
+    levels, rates = zip(*[hear(ears, utterance) for utterance in progress(utterances, "listening")])
+    return list(levels), np.array(rates)
 
 
 def synthesize_images(network, utterances, backend: str, seed: int) -> "tuple[list, Outcome]":

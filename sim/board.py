@@ -117,7 +117,7 @@ class SimulatedBoard:
         first, end = address - address % beat_bytes, -(-(address + len(data)) // beat_bytes) * beat_bytes
         if (first, end) != (address, address + len(data)):
             whole = bytearray(self.fetch(first, end - first))
-            whole[address - first :][: len(data)] = data
+            whole[address - first : address - first + len(data)] = data
             data = bytes(whole)
         beats = np.frombuffer(data, dtype=f"<u{beat_bytes}")
         text = f"@{first // beat_bytes:x}\n" + beats.astype(f">u{beat_bytes}").tobytes().hex("\n", beat_bytes)

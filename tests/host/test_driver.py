@@ -335,6 +335,18 @@ def test_without_pynq_the_remedy_is_named(device, monkeypatch):
         LifArray(device)
 
 
+def test_a_bad_recording_stops_the_run(network, word):
+    silence = np.zeros(8000)
+    with LifArray("golden", network, n_passes=1) as array:
+        with pytest.raises(UserError, match="samples 9: silent"):
+            array.synthesize([*[word()] * 9, silence], 8000)
+        assert not array._control.running
+        assert len(array.synthesize([word()] * 9, 8000)) == 9
+        assert array.seconds["encode"] > 0 and array.seconds["front_end"] > 0
+        with pytest.raises(UserError, match="no samples"):
+            array.synthesize([])
+
+
 def test_speech_becomes_images(network, wav, word):
     path = wav("7_me.wav", word())
     with LifArray("golden", network) as array:

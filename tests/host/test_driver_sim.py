@@ -31,6 +31,9 @@ from lifarray.host.hwh import CORE_VLNV, hwh
 
 from .driver_cases import SMALL, check_run, make_network, make_rates
 
+CMA_TOP = 0x0180_0000
+"""Memory that no buffer uses."""
+
 SKIP = "pynq and the simulator are not all installed: the driver is tested on the model device only"
 
 
@@ -159,6 +162,15 @@ def test_a_forgotten_flush_or_invalidate_shows(array, monkeypatch, forgotten):
             array.load(network)
             check_run(array, network, seed=6)
     array.load(network)
+
+
+def test_memory_takes_bytes_at_any_address(array):
+    address = CMA_TOP
+    board(array).store(address, bytes(range(32)))
+    board(array).store(address + 5, b"seven")
+    expected = bytes([*range(5), *b"seven", *range(10, 32)])
+    assert board(array).fetch(address, 32) == expected
+    assert board(array).fetch(address + 3, 11) == expected[3:14]
 
 
 @pytest.mark.parametrize("kind", ["read", "write"])
