@@ -1,7 +1,7 @@
 """Proofs of the FIFOs that the core uses, as Amaranth makes them: nothing lost, doubled or reordered."""
 
 from amaranth.hdl import Signal
-from amaranth.lib import fifo
+from amaranth.lib import fifo as hw
 
 from .bench import implies
 
@@ -10,12 +10,12 @@ DEPTH = 4
 
 def sync(bench):
     """`SyncFIFO`, the addresses of outstanding bursts."""
-    _order(bench, fifo.SyncFIFO(width=1, depth=DEPTH), DEPTH)
+    _order(bench, hw.SyncFIFO(width=1, depth=DEPTH), DEPTH)
 
 
 def buffered(bench):
     """`SyncFIFOBuffered`, as of the read data and the work, shallower."""
-    _order(bench, fifo.SyncFIFOBuffered(width=1, depth=DEPTH), DEPTH)
+    _order(bench, hw.SyncFIFOBuffered(width=1, depth=DEPTH), DEPTH)
 
 
 def _order(bench, dut, depth):

@@ -24,7 +24,6 @@ def bus32(bench):
 
 def _bus(bench, config):
     """The read address channel and both streams' buffers, whatever is requested and memory answers."""
-    m = bench.m
     dut = bench.add(hw.Reader(config))
     bus = dut.bus
     bytes_per_beat = config.bus_bits // 8
@@ -137,25 +136,31 @@ def addresses(bench):
 
 
 def data(bench):
-    """Every word that memory gives comes out, once and in order. One marked beat stands for all."""
+    """Every word that memory gives comes out, once and in order. One marked beat stands for all.
+
+    The requests are all for page 0, since `addresses` and `bus64` see to the addresses.
+    """
     m = bench.m
-    dut = bench.add(hw.ReadStream(64, 4), leave=("beat_data",))
+    dut = bench.add(hw.ReadStream(64, 4), leave=("beat_data", "requests__payload", "windows"))
+    m.d.comb += [dut.requests.payload.words.eq(bench.free(3, "words")), dut.windows[0].last.eq(1)]
     burst = dut.burst.payload
-    BurstCounter(bench, "stream", dut.burst.valid & dut.burst.ready, burst.words, dut.beat_valid, dut.beat_last)
-    mark = bench.free(1, "mark")
-    m.d.comb += dut.beat_data.eq(mark & dut.beat_valid)
-    marked, index = Signal(), Signal(7)
-    given, got = Signal(7), Signal(7)
+    issued = dut.burst.valid & dut.burst.ready
+    owed = BurstCounter(bench, "stream", issued, burst.words, dut.beat_valid, dut.beat_last)
+    value = bench.free(1, "value")
+    m.d.comb += dut.beat_data.eq(value)
     out = dut.words.valid & dut.words.ready
-    bench.assume(~(mark & marked))
-    m.d.sync += [given.eq(given + dut.beat_valid), got.eq(got + out)]
-    with m.If(mark & dut.beat_valid):
-        m.d.sync += [marked.eq(1), index.eq(given)]
-    waiting = Signal()
-    with m.If(mark & dut.beat_valid):
-        m.d.sync += waiting.eq(1)
-    with m.Elif(out & (got == index)):
-        m.d.sync += waiting.eq(0)
-    bench.check("counts", (given - got)[:7] == bench.internal("buffer.level"))
-    bench.check("comes_out_in_its_turn", implies(dut.words.valid, dut.words.payload == (waiting & (got == index))))
-    bench.cover("comes_out", out & dut.words.payload[0] & (index > 2))
+    inside, ahead = Signal(4), Signal(4)
+    marked, waiting, marked_value = Signal(), Signal(), Signal()
+    mark = bench.free(1, "mark") & dut.beat_valid & ~marked
+    m.d.sync += inside.eq(inside + dut.beat_valid - out)
+    with m.If(mark):
+        m.d.sync += [marked.eq(1), waiting.eq(1), marked_value.eq(value), ahead.eq(inside - out)]
+    with m.Elif(waiting & out):
+        m.d.sync += [ahead.eq(ahead - 1), waiting.eq(ahead != 0)]
+    # Steps on the way: nothing comes that has no room, and how much is inside.
+    bench.check("room", bench.internal("room") + inside + owed.beats == 4)
+    bench.check("level", inside == bench.internal("buffer.level"))
+    bench.check("keeps_what_came", implies(waiting, ahead < inside))
+    bench.check("gives_only_what_came", implies(dut.words.valid, inside > 0))
+    bench.check("comes_out_in_its_turn", implies(waiting & (ahead == 0) & dut.words.valid, dut.words.payload == marked_value))
+    bench.cover("comes_out", waiting & (ahead == 0) & out & marked_value & (inside == 3))

@@ -35,6 +35,8 @@ BUGS = {
     "reader-addresses": ("with m.Elif(to_page_end < longest):", "with m.Elif(to_page_end + 1 < longest):", None),
     "reader-data": ("buffer.w_en.eq(self.beat_valid)]", "buffer.w_en.eq(self.beat_valid & ~self.beat_error)]", None),
     "writer-bus32": ("(buffer.level >= here)", "(buffer.level + 1 >= here)", None),
+    "fifo-sync": ("self.w_rdy.eq(self.level != self.depth),", "self.w_rdy.eq(1),", None),
+    "fifo-buffered": ("consume.eq(_incr(consume, inner_depth))", "consume.eq(_incr(consume, inner_depth - 1))", None),
     "lif-narrow": ("spike.eq(total >= p.v_threshold)", "spike.eq(total > p.v_threshold)", None),
     "lif-step": ("+ DECAY_ONE // 2) >> 8", "+ DECAY_ONE // 2 - 1) >> 8", "vmem"),
     "sequencer-errors": ("self.layer_start.eq(~failed)", "self.layer_start.eq(1)", "starts_nothing_more"),
