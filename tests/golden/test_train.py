@@ -81,15 +81,16 @@ def test_the_network_records_what_made_it_and_can_be_evaluated(trained, data_dir
     assert figures["mse"] < 0.75
 
 
-def test_validation_and_test_recordings_are_never_trained_on(data_dir, monkeypatch):
+@pytest.mark.parametrize("refit, first", [(False, 10), (True, 5)])
+def test_test_recordings_are_never_trained_on_and_validation_only_after_it(data_dir, monkeypatch, refit, first):
     heard = []
     monkeypatch.setattr(train.datasets.Recording, "read", lambda self: (heard.append(self), (np.ones(8000), 8000))[1])
     monkeypatch.setattr(train, "to_mono", lambda samples, *rest: samples)
     monkeypatch.setattr(train.evaluate, "recording_rates", lambda front_end, recordings: recordings)
-    recipe = recipes.recipe("demo", voice_rates=(), leave_out="lucas")
+    recipe = recipes.recipe("demo", voice_rates=(), leave_out="lucas", refit=refit)
     run = train._Run(recipe, 0, data_dir, checkpoint=None, resume=False, log=silent)
     speech = train._Speech(run)
-    assert {r.index for r in heard} == set(range(10, 50))
+    assert {r.index for r in heard} == set(range(first, 50))
     assert {r.index for r in speech.validation} == set(range(5, 10))
     assert "lucas" not in {r.speaker for r in [*heard, *speech.validation]}
 
