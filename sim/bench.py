@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from lifarray.golden.config import CoreConfig
-from lifarray.golden.errors import UserError
+from lifarray.golden.errors import ToolError, UserError
 
 from . import runner
 from .top import CoreOnAxi4, verilog
@@ -53,14 +53,14 @@ def run_core_bench(core: str, seed: int, *, simulator=None, test=None, count=10,
     ------
     UserError
         There is no such core or test, no simulator, or the waves cannot be written.
-    RuntimeError
-        A test failed; with the end of the log.
+    ToolError
+        A test failed; with the end of the log, and the command that replays it.
     """
     if core not in CORES:
         raise UserError(f"unknown core {core!r}: choose one of {', '.join(CORES)}")
     config = CORES[core]
     found = runner.find_simulator(simulator)
-    build_dir = runner.build(verilog(CoreOnAxi4(config)), found, waves=waves is not None)
+    build_dir = runner.build(verilog(CoreOnAxi4(config)), found, waves=waves is not None, progress=True)
     replay = f"lifarray simulate core --core {core} --seed {seed} --count {count} --simulator {found.name} --waves run.{found.wave_format}"
     settings = {"config": asdict(config), "seed": seed, "count": count, "replay": replay}
     with tempfile.TemporaryDirectory(prefix="lifarray-") as temporary:
@@ -75,6 +75,6 @@ def run_core_bench(core: str, seed: int, *, simulator=None, test=None, count=10,
                 tests=[test] if test else None,
                 waves=waves,
             )
-        except RuntimeError as error:
-            raise RuntimeError(f"{error}\nreplay: {replay}") from None
+        except ToolError as error:
+            raise ToolError(f"{error}\nreplay: {replay}") from None
         return json.loads((folder / "coverage.json").read_text())
