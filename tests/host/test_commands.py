@@ -79,6 +79,17 @@ def test_train_passes_its_options_on(lifarray, monkeypatch):
     ]
 
 
+def test_a_training_that_is_interrupted_says_how_to_go_on(lifarray, monkeypatch, tmp_path):
+    def interrupted(recipe, out, **options):
+        (tmp_path / "tiny.lif.checkpoint").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lifarray.host.commands.train.train", interrupted)
+    status, _, err = lifarray("train", "tiny")
+    assert status == 130
+    assert "tiny.lif.checkpoint keeps the last whole epoch" in err and "--resume" in err
+
+
 def test_simulate(lifarray, network_file, fake_sim):
     arguments = ["simulate", "--network", network_file, "--samples", 5]
     status, out, err = lifarray(*arguments, "--json")
