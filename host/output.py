@@ -5,7 +5,9 @@ import os
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..golden.files import cannot_write, whole_file
+from ..golden.files import cannot_write, require_writable, whole_file
+
+__all__ = ["output_folder", "print_json", "require_writable", "whole_file", "write_text"]
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Running the cocotb benches: which there are, and what each simulates."""
 
 import json
+import re
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -58,6 +59,9 @@ def run_core_bench(core: str, seed: int, *, simulator=None, test=None, count=10,
     """
     if core not in CORES:
         raise UserError(f"unknown core {core!r}: choose one of {', '.join(CORES)}")
+    names = re.findall(r"^@cocotb\.test\(.*\)\nasync def (\w+)", Path(__file__).with_name("tb_core.py").read_text(), re.MULTILINE)
+    if test is not None and test not in names:
+        raise UserError(f"unknown test {test!r}: choose one of {', '.join(names)}")
     config = CORES[core]
     found = runner.find_simulator(simulator)
     build_dir = runner.build(verilog(CoreOnAxi4(config)), found, waves=waves is not None, progress=True)

@@ -1,7 +1,6 @@
 """``lifarray board``: a core on a board, or what stands in for one."""
 
 import argparse
-import sys
 
 import numpy as np
 
@@ -58,8 +57,6 @@ def add_arguments(parser):
 def run(args):
     if args.files and args.action != "run":
         raise UserError(f"{args.action} takes no files: lifarray board run {args.files[0]}")
-    if args.device == "sim":
-        print("building the simulated core, or taking it from the cache", file=sys.stderr)
     with LifArray(
         args.device,
         bitstream=args.bitstream,

@@ -2,15 +2,13 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
 
-from ...golden.errors import UserError
 from ...golden.nir import import_nir
 from ...golden.nir.dynamics import RESETS
 from ..options import add_dt, add_json, add_seed, positive
-from ..output import print_json
+from ..output import print_json, require_writable
 from ..table import print_table
 
 EXAMPLES = """\
@@ -46,6 +44,7 @@ def add_arguments(parser):
 
 
 def run(args):
+    require_writable(args.out)
     network, report = import_nir(
         args.file,
         args.dt,
@@ -57,8 +56,6 @@ def run(args):
         limit=args.limit,
         rng=np.random.default_rng(args.seed),
     )
-    if Path(args.out).is_dir():
-        raise UserError(f"cannot write {args.out!r}: it is a folder; name a file with --out")
     network.save(args.out)
     if args.json:
         print_json(report.to_dict())

@@ -281,3 +281,44 @@ def test_impossible_cores(lanes, refused, network_file):
 
 def test_a_core_that_cannot_run_the_network(refused, network_file):
     refused("8-bit weights and the core takes 4-bit ones", "simulate", "--network", network_file, "--config", "int4")
+
+
+@pytest.mark.parametrize(
+    "bench, options, part",
+    [
+        ("network", ["--waves", "x.vcd"], "--waves is of the bench 'core' and does nothing in 'network'"),
+        ("network", ["--random", "--core", "plain"], "--core is of the bench 'core'"),
+        ("network", ["--test", "windows"], "--test is of the bench 'core'"),
+        ("network", ["--count", 10], "--count is of the bench 'core'"),
+        ("core", ["--network", "demo"], "--network is of the bench 'network' and does nothing in 'core'"),
+        ("core", ["--random"], "--random is of the bench 'network'"),
+        ("core", ["--samples", 1], "--samples is of the bench 'network'"),
+        ("core", ["--config", "small"], "--config is of the bench 'network'"),
+        ("core", ["--lanes", 8], "--lanes is of the bench 'network'"),
+        ("core", ["--test", "nope"], "unknown test 'nope': choose one of random_networks, register_fields, "),
+        ("core", ["--core", "nope"], "unknown core 'nope'"),
+        ("core", ["--waves", "missing/x.vcd"], "there is no folder 'missing': choose another place with --waves"),
+        ("core", ["--waves", "/dev/null"], "not a regular file: choose another place with --waves"),
+        ("core", ["--waves", "."], "it is a folder"),
+    ],
+)
+def test_simulate_ignores_nothing(bench, options, part, refused, monkeypatch):
+    pytest.importorskip("cocotb")
+    monkeypatch.setattr("lifarray.sim.runner.build", lambda *a, **k: pytest.fail("built before the options were checked"))
+    refused(part, "simulate", bench, *options)
+
+
+@pytest.mark.parametrize("command", [["simulate", "--random"], ["simulate", "core"], ["verilog"], ["demo"]])
+def test_a_cache_that_cannot_be_written(command, refused, monkeypatch, a_file, request, network_file, wav, word):
+    pytest.importorskip("amaranth")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(a_file / "cache"))
+    if command == ["demo"]:
+        command = [*command, "--network", network_file, "--wav", wav("word.wav", word())]
+    refused(f"cannot write to the cache {str(a_file / 'cache')!r}", *command)
+
+
+@pytest.mark.parametrize("command", [["import", "x.nir", "--dt", "1"], ["export", "demo"], ["verilog"]])
+def test_a_place_is_checked_before_the_work(command, refused, a_file, monkeypatch):
+    for work in ("import.import_nir", "export.load_network", "verilog.load_hw"):
+        monkeypatch.setattr(f"lifarray.host.commands.{work}", lambda *a, **k: pytest.fail("worked before the place was checked"))
+    refused("cannot write", *command, "--out", a_file / "x")
