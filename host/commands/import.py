@@ -108,7 +108,9 @@ def print_sample(report):
         ],
     )
     what = "potentials" if report.layers[-1].kind == "LI" else "spikes"
-    print(f"\nmismatch on {report.n_samples} samples: {report.mismatch:.2%} of the output {what}; same class in {report.same_class:.1%}")
+    samples = "1 sample" if report.n_samples == 1 else f"{report.n_samples} samples"
+    same_class = "" if report.same_class is None else f"; same class in {report.same_class:.1%}"
+    print(f"\nmismatch on {samples}: {report.mismatch:.2%} of the output {what}{same_class}")
 
 
 def _share(text) -> float:

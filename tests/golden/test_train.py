@@ -201,6 +201,7 @@ SHORTAGES = {
         lambda folder: (
             write_idx(folder / "mnist" / "train-images-idx3-ubyte.gz", np.ones((60, 28, 28))),
             write_idx(folder / "mnist" / "train-labels-idx1-ubyte.gz", np.arange(60) % 10),
+            write_recording(folder, 30, scale=0),       # told first all the same: speech takes a minute to read
         ),
         "wants 1100 training images",
     ),
@@ -239,6 +240,12 @@ def test_a_checkpoint_is_neither_overwritten_nor_used_on_other_data(little_data,
     with pytest.raises(UserError, match="belongs to another recipe, seed or data"):
         train.train("tiny", little_data, out, resume=True, log=silent)
     remove_recordings(little_data, 44, 45)
+    recording = next((little_data / "fsdd" / "recordings").iterdir())
+    whole = recording.read_bytes()
+    recording.write_bytes(whole[:-100])
+    with pytest.raises(UserError, match="belongs to another recipe, seed or data"):
+        train.train("tiny", little_data, out, resume=True, log=silent)
+    recording.write_bytes(whole)
     write_idx(little_data / "mnist" / "train-images-idx3-ubyte.gz", np.ones((1100, 28, 28)))
     with pytest.raises(UserError, match="belongs to another recipe, seed or data"):
         train.train("tiny", little_data, out, resume=True, log=silent)
