@@ -220,9 +220,9 @@ def _warn(report, text) -> Report:
 
 def _too_different(report, stages, limit, bits) -> str:
     what = "of the output spikes" if stages[-1].spikes else "of the output potentials"
-    same_class = "" if report.same_class is None else f"same class in {report.same_class:.1%}: "
+    same_class = ":" if report.same_class is None else f", same class in {report.same_class:.1%}:"
     remedy = "use --bits 8, or " if bits == 4 else ""
     return (
-        f"float and integer network differ on the sample by {report.mismatch:.1%} {what}, limit {limit:.1%}{': ' if report.same_class is None else ', '}"
-        f"{same_class}check dt and the reset, {remedy}take it all the same with --allow-mismatch"
+        f"float and integer network differ on the sample by {report.mismatch:.1%} {what}, limit {limit:.1%}{same_class} "
+        f"check dt and the reset, {remedy}take it all the same with --allow-mismatch"
     )

@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 
 from ...golden.config import CONFIGS
-from ...golden.encode import poisson, sample_rng
+from ...golden.encode import poisson_stream
 from ...golden.errors import UserError
 from ...golden.evaluate import front_end
 from ..devices import DEVICES
@@ -112,8 +112,7 @@ def _run(array, args):
 
 def _by_the_model(network, rates, seed):
     """Spike counts of the last layer, sample by sample as the driver draws them."""
-    max_rate = network.meta.get("max_rate", 1.0)
-    spikes = np.concatenate([poisson(np.asarray(row)[None], network.n_steps, sample_rng(seed, i), max_rate) for i, row in enumerate(rates)])
+    spikes = poisson_stream(rates, network.n_steps, seed, network.meta.get("max_rate", 1.0))
     return network.run(spikes)[-1].spikes.sum(axis=1)
 
 

@@ -48,7 +48,7 @@ def test_info_as_text(lifarray, network_file):
     assert (status, err) == (0, "")
     assert "156 → 24 → 16 → 784, 15 steps" in out
     assert "\nrecipe: random\n" in out and "\nvalidation:\n  mse: 1.5\n" in out
-    assert "n_channels" not in out
+    assert "n_channels" not in out and ": \n" not in out
     for name in CONFIGS:
         assert f"\n{name} " in out
 
@@ -99,7 +99,9 @@ def test_simulate(lifarray, network_file, fake_sim):
     status, out, _ = lifarray(*arguments)
     assert status == 0
     assert out.splitlines()[2].split() == ["pass", "cycles", "events"]
+    assert ", 5 samples, " in out.splitlines()[0]
     assert out.splitlines()[-1] == "0 mismatches with the integer model"
+    assert ", 1 sample, " in lifarray("simulate", "--network", network_file)[1]
     fake_sim.flips = 2
     assert lifarray(*arguments)[0] == 1
 
