@@ -3,7 +3,7 @@
 import sys
 
 from ...golden.errors import UserError
-from ...golden.recipes import RECIPES
+from ...golden.recipes import RECIPES, TEST_RECIPES
 from ...golden.train import DEFAULT_SEED, checkpoint_of, train
 from ..options import add_data_dir, add_seed
 
@@ -15,7 +15,7 @@ EXAMPLES = """\
 
 
 def add_arguments(parser):
-    parser.add_argument("recipe", metavar="RECIPE", help=f"one of {', '.join(RECIPES)} (tiny and tiny-ae only test the training, in seconds)")
+    parser.add_argument("recipe", metavar="RECIPE", help=f"one of {', '.join(RECIPES)} ({' and '.join(TEST_RECIPES)} only test the training, in seconds)")
     parser.add_argument("--out", metavar="FILE", help="the network file (default: RECIPE.lif)")
     parser.add_argument("--resume", action="store_true", help="go on from the last whole epoch of a training that was stopped")
     add_seed(parser, "weights, shuffling and spikes", DEFAULT_SEED)
@@ -33,3 +33,5 @@ def run(args):
             print(f"lifarray: {checkpoint_of(out)} keeps the last whole epoch: the same command goes on from there with --resume", file=sys.stderr)
         raise
     print(f"wrote {out}: its figures by: lifarray evaluate {out}")
+    if args.recipe in TEST_RECIPES:
+        print(f"recipe {args.recipe!r} only tests the training: too few data and epochs for a network of use")

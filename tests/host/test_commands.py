@@ -71,8 +71,11 @@ def test_evaluate(lifarray, network, network_file, monkeypatch):
 def test_train_passes_its_options_on(lifarray, monkeypatch):
     calls = []
     monkeypatch.setattr("lifarray.host.commands.train.train", lambda *names, **options: calls.append((*names, options)))
-    assert lifarray("train", "tiny")[0] == 0
+    status, out, _ = lifarray("train", "tiny")
+    assert status == 0 and "'tiny' only tests the training" in out
     assert lifarray("train", "demo", "--data-dir", "d", "--out", "x.lif", "--resume", "--seed", 4)[0] == 0
+    assert "only tests" not in lifarray("train", "demo")[1]
+    assert calls.pop()[0] == "demo"
     assert calls == [
         ("tiny", {"data_dir": None, "out": "tiny.lif", "resume": False, "seed": 2019}),
         ("demo", {"data_dir": "d", "out": "x.lif", "resume": True, "seed": 4}),

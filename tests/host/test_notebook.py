@@ -68,6 +68,7 @@ def test_it_says_what_ran_and_what_it_heard(executed):
     assert re.search(r"[1-9]\d* spikes in \d+ steps", text)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_it_runs_on_the_simulated_core(tmp_path):
     with warnings.catch_warnings():
