@@ -15,7 +15,8 @@ EXAMPLES = """\
 
 
 def add_arguments(parser):
-    parser.add_argument("recipe", metavar="RECIPE", help=f"one of {', '.join(RECIPES)} ({' and '.join(TEST_RECIPES)} only test the training, in seconds)")
+    recipes = f"one of {', '.join(RECIPES)} ({' and '.join(TEST_RECIPES)} only test the training, in seconds)"
+    parser.add_argument("recipe", metavar="RECIPE", help=recipes)
     parser.add_argument("--out", metavar="FILE", help="the network file (default: RECIPE.lif)")
     parser.add_argument("--resume", action="store_true", help="go on from the last whole epoch of a training that was stopped")
     add_seed(parser, "weights, shuffling and spikes", DEFAULT_SEED)
