@@ -109,8 +109,8 @@ class Layer:
                 f"the network saturates vmem at {vmem_bits} bits and the core at {config.vmem_bits}: use a core with vmem_bits = {vmem_bits}"
             )
         limit = 1 << (config.current_bits - 1)
-        weight = self.weight.astype(np.int64)
-        low, high = np.minimum(weight, 0).sum(axis=0), np.maximum(weight, 0).sum(axis=0)
+        low = np.minimum(self.weight, 0).sum(axis=0, dtype=np.int64)
+        high = np.maximum(self.weight, 0).sum(axis=0, dtype=np.int64)
         over = np.flatnonzero((low < -limit) | (high >= limit))
         if over.size:
             j = int(over[0])
@@ -133,7 +133,7 @@ class Layer:
             raise UserError(f"layer {self.name!r} takes spikes of shape [n_samples, n_steps, {self.fan_in}], not {list(spikes.shape)}")
         n_samples, n_steps, _ = spikes.shape
         current = currents(self.weight[: self.fan_in], spikes)
-        current += self.weight[self.fan_in :].astype(np.int64).sum(axis=0)
+        current += self.weight[self.fan_in :].sum(axis=0, dtype=np.int64)
         vmem = np.full((n_samples, self.n_neurons), self.v_init, dtype=np.int64)
         for t in range(n_steps):
             step = lif_step(

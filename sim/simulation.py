@@ -17,12 +17,14 @@ from lifarray.golden.progress import progress as report
 
 from . import runner
 from .ddr import DdrTiming
-from .job import Job
-from .memory import write_image
+from .job import PROGRESS_CYCLES, Job, read_outputs, write_memory
 from .top import CoreWithDdr, verilog
 
 MEMORY_BYTES = 32 << 20
-"""Size of the simulated memory: one build serves all networks that fit."""
+"""Size of the simulated memory, unless a batch takes more: one build serves all that fit."""
+
+MOST_MEMORY_BYTES = 512 << 20
+"""As much as the boards have."""
 
 STORAGE = Path(__file__).with_name("memory.v")
 
@@ -56,6 +58,7 @@ def simulate(
     timing: DdrTiming = DdrTiming(),
     read_vmem: bool = False,
     progress: bool = False,
+    expected_cycles: int | None = None,
 ) -> Simulation:
     """Run ``network`` on the RTL.
 
@@ -72,6 +75,8 @@ def simulate(
         Also read each layer's vmem after the last step.
     progress : bool
         Show a progress bar.
+    expected_cycles : int
+        For the progress bar.
 
     Raises
     ------
@@ -84,17 +89,17 @@ def simulate(
     spikes = np.asarray(spikes, dtype=bool)
     n_samples, n_steps, _ = spikes.shape
     program = Program(network, config, n_samples, n_steps, read_vmem=read_vmem)
-    if program.end > MEMORY_BYTES:
-        raise UserError(f"the batch takes {program.end} bytes and the simulated memory has {MEMORY_BYTES}: simulate fewer samples at a time")
+    memory_bytes = max(MEMORY_BYTES, 1 << (program.end - 1).bit_length())
+    if memory_bytes > MOST_MEMORY_BYTES:
+        raise UserError(f"the batch takes {program.end} bytes and the simulated memory has {MOST_MEMORY_BYTES}: simulate fewer samples at a time")
     found = runner.find_simulator(simulator)
     if progress:
         print(f"building the design for {found} (kept for the next time)", file=sys.stderr)
-    build_dir = runner.build(verilog(CoreWithDdr(config, MEMORY_BYTES, timing)), found, sources=[STORAGE])
+    build_dir = runner.build(verilog(CoreWithDdr(config, memory_bytes, timing)), found, sources=[STORAGE])
     with tempfile.TemporaryDirectory(prefix="lifarray-") as temporary:
         folder = Path(temporary)
-        job = Job(program, spikes)
-        job.save(folder)
-        write_image(folder / "memory.hex", job.image(), config.bus_bits)
+        Job.of(program).save(folder)
+        write_memory(folder / "memory.bin", program, spikes)
         with ThreadPoolExecutor(1) as pool:
             task = pool.submit(
                 runner.run,
@@ -103,28 +108,26 @@ def simulate(
                 "lifarray.sim.network_bench",
                 folder,
                 env={"LIFARRAY_JOB": str(folder)},
-                plusargs=[f"+memory={folder / 'memory.hex'}"],
+                plusargs=[f"+memory={folder / 'memory.bin'}"],
             )
-            passes = _lines_of(folder / "progress", task)
-            for _ in report(passes, f"simulate on {found}", total=len(program.groups), quiet=not progress):
+            ticks = _numbers_of(folder / "progress", task)
+            total = expected_cycles and -(-expected_cycles // PROGRESS_CYCLES)
+            for _ in report(ticks, f"simulate on {found}, {PROGRESS_CYCLES} cycles each", total=total, quiet=not progress):
                 pass
             task.result()
         counters = json.loads((folder / "counters.json").read_text())
-        with np.load(folder / "outputs.npz") as outputs:
-            words = {key: outputs["/".join(map(str, key))] for key in program.output_regions()}
-    return Simulation(program.decode(words), counters, str(found), config)
+        layers = program.decode(read_outputs(folder, program))
+    return Simulation(layers, counters, str(found), config)
 
 
-def _lines_of(path: Path, task):
-    """Yield once for each line that ``task`` writes to a file, until the task ends."""
+def _numbers_of(path: Path, task):
+    """Yield once for each number up to that which ``task`` keeps in a file, until the task ends."""
     seen = 0
-    while True:
-        ended = wait([task], timeout=0.2).done
-        written = len(path.read_text().split()) if path.exists() else 0
-        yield from range(seen, written)
-        seen = written
-        if ended:
-            return
+    while not wait([task], timeout=0.2).done:
+        # Between being opened and written the file is empty.
+        reached = int((path.read_text() if path.exists() else "") or 0)
+        yield from range(seen, reached)
+        seen = max(seen, reached)
 
 
 def count_mismatches(network: Network, spikes, simulation: Simulation) -> int:

@@ -33,8 +33,11 @@ class CoreWithDdr(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.core = core = LifCore(self._config)
-        m.submodules.ddr = ddr = Ddr(self._config.bus_bits, self._beats, self._timing)
+        ports = getattr(self._config, "ports", 1)
+        m.submodules.ddr = ddr = Ddr(self._config.bus_bits, self._beats, self._timing, ports)
         wiring.connect(m, core.m_axi, ddr.bus)
+        if ports == 2:
+            wiring.connect(m, core.m_axi1, ddr.bus1)
         wiring.connect(m, wiring.flipped(self.s_axil), core.s_axil)
         m.d.comb += self.irq.eq(core.irq)
         return m
