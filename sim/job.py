@@ -23,8 +23,10 @@ class Job:
     bus_bits : int
     base, end : int
         Addresses that the core may touch.
+    setup : (int, int) or None
+        Address and number of descriptors of the list that loads the weights, if they are to stay.
     lists : list of (int, int)
-        Address and number of descriptors of each run.
+        The same of each run.
     regions : dict of str to (int, int)
         Address and 64-bit words of each output.
     """
@@ -32,6 +34,7 @@ class Job:
     bus_bits: int
     base: int
     end: int
+    setup: "tuple | None"
     lists: list
     regions: dict
 
@@ -43,6 +46,7 @@ class Job:
             program.config.bus_bits,
             program.base,
             program.end,
+            (program.setup_address, program.setup_count) if getattr(program, "resident", False) else None,
             [(program.list_address_of(g), n_layers) for g in range(len(program.groups))],
             {"/".join(map(str, key)): region for key, region in program.output_regions().items()},
         )

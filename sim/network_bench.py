@@ -32,6 +32,8 @@ async def run_job(dut):
     assert await tb.read("MAP_HASH") == MAP_HASH
     await tb.open_window(0, job.base, job.end)
     cocotb.start_soon(tell_progress(folder / "progress"))
+    if job.setup:
+        await tb.run(*job.setup)
     counters = [await tb.run(address, count) for address, count in job.lists]
     storage = dut.ddr.memory.storage
     words = {name: read_words(storage, address, n_words, job.bus_bits) for name, (address, n_words) in job.regions.items()}
