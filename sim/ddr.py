@@ -4,43 +4,18 @@ It is part of the simulated design so that a network runs at the simulator's spe
 benches use cocotbext-axi's memory instead, whose pauses they steer.
 """
 
-from dataclasses import dataclass
-
 from amaranth.hdl import Cat, ClockSignal, Instance, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In
 
+from lifarray.golden.timing import DdrTiming
 from lifarray.hw.axi import MAX_BURST_BEATS, Axi3Signature
 
 DECODE_ERROR = 3
 
 TOKENS_PER_BYTE = 100
 """Bandwidth is counted in hundredths of a byte a cycle."""
-
-
-@dataclass(frozen=True)
-class DdrTiming:
-    """How a memory answers.
-
-    Parameters
-    ----------
-    latency_cycles : (int, int)
-        Shortest and longest time from a burst's address to its first beat, drawn for each burst.
-    outstanding : int
-        Bursts that it accepts on a port before it has answered the first, each way.
-    bytes_per_cycle : float
-        Of all ports together, reads and writes, at most. The default is 75 % of the 2.1 GB/s of
-        the PYNQ boards' DDR3 at a clock of 100 MHz.
-    """
-
-    latency_cycles: tuple = (30, 60)
-    outstanding: int = 16
-    bytes_per_cycle: float = 15.75
-
-    def bus_bytes_per_cycle(self, bus_bits: int, ports: int) -> float:
-        """Bytes a cycle that ``ports`` ports of ``bus_bits`` can read."""
-        return min(ports * bus_bits / 8, self.bytes_per_cycle)
 
 
 class Ddr(wiring.Component):
