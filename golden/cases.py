@@ -7,8 +7,7 @@ from importlib import resources
 import numpy as np
 
 from .audio import FrontEnd, to_mono
-from .config import CONFIGS, CoreConfig
-RING_ROWS=64
+from .config import CONFIGS, RING_ROWS, CoreConfig
 from .datasets import fsdd, mnist
 from .encode import poisson
 from .errors import UserError

@@ -12,16 +12,28 @@ from . import runner
 from .top import CoreOnAxi4, verilog
 
 CORES = {
-    "plain": CoreConfig(lanes=8, fire_units=2),
-    # A 32-bit bus, the shallowest buffers, groups that do not fill the pipeline.
+    "plain": CoreConfig(lanes=8, fire_units=2, store_rows=1024),
+    # A 32-bit bus, the shallowest buffers, a window and a list that overflow.
     "narrow-bus": CoreConfig(
-        lanes=24, fire_units=8, bus_bits=32, current_bits=15, vmem_bits=13, weight_fifo_words=32, stream_fifo_words=32
+        lanes=24,
+        fire_units=8,
+        bus_bits=32,
+        current_bits=15,
+        vmem_bits=13,
+        ways=2,
+        window_rows=4,
+        store_rows=128,
+        list_words=16,
+        weight_fifo_words=32,
+        stream_fifo_words=32,
     ),
     # 4-bit weights in rows that end within a word; one lane a unit.
-    "four-bit": CoreConfig(lanes=10, fire_units=10, weight_bits=4, current_bits=12, vmem_bits=9),
-    "one-lane": CoreConfig(lanes=1, fire_units=1, current_bits=14, vmem_bits=20),
-    # Rows longer than a burst, several blocks a unit, the widest vmem.
-    "wide": CoreConfig(lanes=144, fire_units=12, current_bits=20, vmem_bits=32),
+    "four-bit": CoreConfig(lanes=10, fire_units=10, weight_bits=4, current_bits=12, vmem_bits=9, ways=3, window_rows=16, store_rows=1024),
+    "one-lane": CoreConfig(lanes=1, fire_units=1, current_bits=14, vmem_bits=20, store_rows=256),
+    # Rows longer than a burst, two ports, many groups a unit, the widest vmem.
+    "wide": CoreConfig(
+        lanes=144, fire_units=12, current_bits=20, vmem_bits=32, ports=2, ways=4, window_rows=32, store_rows=256, list_words=64
+    ),
 }
 """Cores that the bench runs on, each at the edge of something."""
 

@@ -46,7 +46,7 @@ class Job:
             program.config.bus_bits,
             program.base,
             program.end,
-            (program.setup_address, program.setup_count) if getattr(program, "resident", False) else None,
+            (program.setup_address, program.setup_count) if program.resident else None,
             [(program.list_address_of(g), n_layers) for g in range(len(program.groups))],
             {"/".join(map(str, key)): region for key, region in program.output_regions().items()},
         )
