@@ -7,7 +7,7 @@ benches use cocotbext-axi's memory instead, whose pauses they steer.
 from amaranth.hdl import Cat, ClockSignal, Instance, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.fifo import SyncFIFO
-from amaranth.lib.wiring import In
+from amaranth.lib.wiring import In, Out
 
 from lifarray.golden.timing import DdrTiming
 from lifarray.hw.axi import MAX_BURST_BEATS, Axi3Signature
@@ -33,6 +33,8 @@ class Ddr(wiring.Component):
     -------
     bus : In(Axi3Signature)
     bus1 : In(Axi3Signature), with two ports
+    watch_first, watch_end : In(32), a range of addresses
+    watched : Out(32), beats that were read from it
     """
 
     def __init__(self, bus_bits, depth, timing=DdrTiming(), ports=1):
@@ -40,7 +42,14 @@ class Ddr(wiring.Component):
         self._depth = depth
         self._timing = timing
         self._names = ("bus", "bus1")[:ports]
-        super().__init__({name: In(Axi3Signature(bus_bits, 1)) for name in self._names})
+        super().__init__(
+            {
+                **{name: In(Axi3Signature(bus_bits, 1)) for name in self._names},
+                "watch_first": In(32),
+                "watch_end": In(32),
+                "watched": Out(32),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -131,6 +140,9 @@ class Ddr(wiring.Component):
                 with m.If(beat == burst.beats):
                     m.d.sync += beat.eq(0)
                     m.d.comb += reads.r_en.eq(1)
+
+        seen = [beat & (word >= self.watch_first >> shift) & (word < self.watch_end >> shift) for beat, word in zip(read_beat, read_word)]
+        m.d.sync += self.watched.eq(self.watched + sum(seen))
 
         # Writes: data at once, the answer when it is due.
         write_latency = Signal(16)

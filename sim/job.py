@@ -23,6 +23,8 @@ class Job:
     bus_bits : int
     base, end : int
         Addresses that the core may touch.
+    weights : (int, int)
+        First address of the weights, and just beyond the last.
     setup : (int, int) or None
         Address and number of descriptors of the list that loads the weights, if they are to stay.
     lists : list of (int, int)
@@ -34,35 +36,34 @@ class Job:
     bus_bits: int
     base: int
     end: int
+    weights: tuple
     setup: "tuple | None"
     lists: list
     regions: dict
-
-    @classmethod
-    def of(cls, program: Program) -> "Job":
-        """One run a pass of samples."""
-        n_layers = len(program.network.layers)
-        return cls(
-            program.config.bus_bits,
-            program.base,
-            program.end,
-            (program.setup_address, program.setup_count) if program.resident else None,
-            [(program.list_address_of(g), n_layers) for g in range(len(program.groups))],
-            {"/".join(map(str, key)): region for key, region in program.output_regions().items()},
-        )
-
-    def save(self, folder: Path):
-        (folder / "job.json").write_text(json.dumps(asdict(self)))
 
     @classmethod
     def load(cls, folder: Path) -> "Job":
         return cls(**json.loads((folder / "job.json").read_text()))
 
 
-def write_memory(path: Path, program: Program, spikes):
-    """Write all that memory holds before the run, for ``spikes`` (bool [n_samples, n_steps, fan_in])."""
-    image = {**program.weight_image(), **program.list_image(), **program.input_image(spikes)}
-    write_image(path, image, program.config.bus_bits)
+def prepare(folder: Path, program: Program, spikes):
+    """Write the job, one run a pass of samples, and ``memory.bin``, what memory holds before.
+
+    ``spikes`` is bool [n_samples, n_steps, fan_in].
+    """
+    n_layers = len(program.network.layers)
+    weights = program.weight_image()
+    job = Job(
+        program.config.bus_bits,
+        program.base,
+        program.end,
+        (min(weights), max(address + words.nbytes for address, words in weights.items())),
+        (program.setup_address, program.setup_count) if program.resident else None,
+        [(program.list_address_of(g), n_layers) for g in range(len(program.groups))],
+        {"/".join(map(str, key)): region for key, region in program.output_regions().items()},
+    )
+    (folder / "job.json").write_text(json.dumps(asdict(job)))
+    write_image(folder / "memory.bin", {**weights, **program.list_image(), **program.input_image(spikes)}, program.config.bus_bits)
 
 
 def read_outputs(folder: Path, program: Program) -> dict:

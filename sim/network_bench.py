@@ -15,6 +15,7 @@ from .job import PROGRESS_CYCLES, Job
 from .memory import read_words
 from .testbench import CLOCK_NS, Testbench
 
+
 async def tell_progress(path):
     """Keep in a file how many `PROGRESS_CYCLES` have passed."""
     for n in count(1):
@@ -32,10 +33,11 @@ async def run_job(dut):
     assert await tb.read("MAP_HASH") == MAP_HASH
     await tb.open_window(0, job.base, job.end)
     cocotb.start_soon(tell_progress(folder / "progress"))
-    if job.setup:
-        await tb.run(*job.setup)
+    setup = await tb.run(*job.setup) if job.setup else None
+    dut.watch_first.value, dut.watch_end.value = job.weights
     counters = [await tb.run(address, count) for address, count in job.lists]
+    weight_bytes = dut.watched.value.to_unsigned() * job.bus_bits // 8
     storage = dut.ddr.memory.storage
     words = {name: read_words(storage, address, n_words, job.bus_bits) for name, (address, n_words) in job.regions.items()}
     np.savez(folder / "outputs.npz", **words)
-    (folder / "counters.json").write_text(json.dumps(counters))
+    (folder / "counters.json").write_text(json.dumps({"setup": setup, "counters": counters, "weight_bytes": weight_bytes}))

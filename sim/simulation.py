@@ -17,7 +17,7 @@ from lifarray.golden.progress import progress as report
 
 from . import runner
 from .ddr import DdrTiming
-from .job import PROGRESS_CYCLES, Job, read_outputs, write_memory
+from .job import PROGRESS_CYCLES, prepare, read_outputs
 from .top import CoreWithDdr, verilog
 
 MEMORY_BYTES = 32 << 20
@@ -39,12 +39,18 @@ class Simulation:
         bool [n_samples, n_steps, n_neurons], and int32 [n_samples, n_neurons] or None.
     counters : list of dict, one a pass of up to floor(64 / T) samples
         The core's counters, such as "cycles", "events" and "saturations".
+    setup : dict or None
+        The same of loading the weights, if they stay in the core.
+    weight_bytes : int
+        Read from memory during the passes.
     simulator : str
     config : CoreConfig
     """
 
     layers: list
     counters: list
+    setup: "dict | None"
+    weight_bytes: int
     simulator: str
     config: CoreConfig
 
@@ -57,6 +63,7 @@ def simulate(
     simulator: str | None = None,
     timing: DdrTiming = DdrTiming(),
     read_vmem: bool = False,
+    resident: bool | None = None,
     progress: bool = False,
     expected_cycles: int | None = None,
 ) -> Simulation:
@@ -73,6 +80,8 @@ def simulate(
     timing : DdrTiming
     read_vmem : bool
         Also read each layer's vmem after the last step.
+    resident : bool
+        Keep the weights in the core; by default where they fit.
     progress : bool
         Show a progress bar.
     expected_cycles : int
@@ -88,7 +97,7 @@ def simulate(
     config = config or CONFIGS["demo"]
     spikes = np.asarray(spikes, dtype=bool)
     n_samples, n_steps, _ = spikes.shape
-    program = Program(network, config, n_samples, n_steps, read_vmem=read_vmem)
+    program = Program(network, config, n_samples, n_steps, read_vmem=read_vmem, resident=resident)
     memory_bytes = max(MEMORY_BYTES, 1 << (program.end - 1).bit_length())
     if memory_bytes > MOST_MEMORY_BYTES:
         raise UserError(f"the batch takes {program.end} bytes and the simulated memory has {MOST_MEMORY_BYTES}: simulate fewer samples at a time")
@@ -98,8 +107,7 @@ def simulate(
     build_dir = runner.build(verilog(CoreWithDdr(config, memory_bytes, timing)), found, sources=[STORAGE])
     with tempfile.TemporaryDirectory(prefix="lifarray-") as temporary:
         folder = Path(temporary)
-        Job.of(program).save(folder)
-        write_memory(folder / "memory.bin", program, spikes)
+        prepare(folder, program, spikes)
         with ThreadPoolExecutor(1) as pool:
             task = pool.submit(
                 runner.run,
@@ -115,9 +123,9 @@ def simulate(
             for _ in report(ticks, f"simulate on {found}, {PROGRESS_CYCLES} cycles each", total=total, quiet=not progress):
                 pass
             task.result()
-        counters = json.loads((folder / "counters.json").read_text())
+        told = json.loads((folder / "counters.json").read_text())
         layers = program.decode(read_outputs(folder, program))
-    return Simulation(layers, counters, str(found), config)
+    return Simulation(layers, simulator=str(found), config=config, **told)
 
 
 def _numbers_of(path: Path, task):
