@@ -173,3 +173,12 @@ CASES = {
     )
 }
 """What ``lifarray bench core`` runs."""
+
+_SPIKER_AE = ("784-196-784, T=15", 15_402)
+SPIKER_PLUS = {
+    "ae-batch1-resident": _SPIKER_AE,
+    "ae-batch4-resident": _SPIKER_AE,
+    "ae-thin-batch4-resident": _SPIKER_AE,
+    "classifier-784-128-10": ("784-128-10, T=100", 92_565),
+}
+"""Network and cycles of Spiker+ (Carpegna, Savino, Di Carlo, 2024) for one sample, simulated from its VHDL."""
