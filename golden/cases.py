@@ -7,7 +7,7 @@ from importlib import resources
 import numpy as np
 
 from .audio import FrontEnd, to_mono
-from .config import CONFIGS, RING_ROWS, CoreConfig
+from .config import CONFIGS, CoreConfig
 from .datasets import fsdd, mnist
 from .encode import poisson
 from .errors import UserError
@@ -15,9 +15,6 @@ from .lif import currents, lif_step, reset_mode
 from .network import Layer, Network
 
 SEED = 0
-
-STREAMED = {"store_rows": 2 * RING_ROWS}
-"""A core in which no weights stay."""
 
 PAPER_SIZES = (58_500, 2_048, 196, 784)
 PAPER_STEPS = 60
@@ -40,19 +37,19 @@ class Case:
     config : str
         In `CONFIGS`.
     load : function of data_dir to (Network, bool [n_samples, n_steps, fan_in])
-    changes : dict
-        Of the configuration.
+    resident : bool
+        Whether its weights stay in the core; None: if they fit.
     """
 
     name: str
     about: str
     config: str
     load: Callable
-    changes: dict
+    resident: "bool | None" = None
 
     @property
     def core(self) -> CoreConfig:
-        return CONFIGS[self.config].with_(**self.changes)
+        return CONFIGS[self.config]
 
 
 def case(name: str) -> Case:
@@ -161,15 +158,15 @@ _PAPER = "58,500-2,048-196-784, T=60, padded spectrogram of an FSDD recording; w
 CASES = {
     c.name: c
     for c in (
-        Case("ae-batch1-resident", f"{_AE}: 1", "fast", autoencoder("mnist-ae-int4", 1), {}),
-        Case("ae-batch4-resident", f"{_AE}: 4", "fast", autoencoder("mnist-ae-int4", 4), {}),
-        Case("ae-thin-batch4-resident", f"{_AE}: 4, trained to spike less", "fast", autoencoder("mnist-ae-int4-thin", 4), {}),
-        Case("ae-batch1-streamed", f"{_AE}: 1, weights from memory", "fast", autoencoder("mnist-ae-int4", 1), STREAMED),
-        Case("ae-batch4-streamed", f"{_AE}: 4, weights from memory", "fast", autoencoder("mnist-ae-int4", 4), STREAMED),
-        Case("audio-demo", "the network 'demo', T=60, an FSDD recording", "demo", demo, {}),
-        Case("classifier-784-128-10", "784-128-10, T=100, an MNIST test image", "fast", classifier, {}),
-        Case("audio-paper-int4", _PAPER, "paper", paper(4), {}),
-        Case("audio-paper-int8", _PAPER, "paper-int8", paper(8), {}),
+        Case("ae-batch1-resident", f"{_AE}: 1", "fast", autoencoder("mnist-ae-int4", 1)),
+        Case("ae-batch4-resident", f"{_AE}: 4", "fast", autoencoder("mnist-ae-int4", 4)),
+        Case("ae-thin-batch4-resident", f"{_AE}: 4, trained to spike less", "fast", autoencoder("mnist-ae-int4-thin", 4)),
+        Case("ae-batch1-streamed", f"{_AE}: 1, weights from memory", "fast", autoencoder("mnist-ae-int4", 1), False),
+        Case("ae-batch4-streamed", f"{_AE}: 4, weights from memory", "fast", autoencoder("mnist-ae-int4", 4), False),
+        Case("audio-demo", "the network 'demo', T=60, an FSDD recording", "demo", demo),
+        Case("classifier-784-128-10", "784-128-10, T=100, an MNIST test image", "fast", classifier),
+        Case("audio-paper-int4", _PAPER, "paper", paper(4)),
+        Case("audio-paper-int8", _PAPER, "paper-int8", paper(8)),
     )
 }
 """What ``lifarray bench core`` runs."""

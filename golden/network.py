@@ -88,6 +88,17 @@ class Layer:
     def n_neurons(self) -> int:
         return self.weight.shape[1]
 
+    @property
+    def current_range(self):
+        """Lowest and highest current of each neuron, int64 [n_neurons] each, bias rows included."""
+        return np.minimum(self.weight, 0).sum(axis=0, dtype=np.int64), np.maximum(self.weight, 0).sum(axis=0, dtype=np.int64)
+
+    @property
+    def current_bits(self) -> int:
+        """Width that holds every current."""
+        low, high = self.current_range
+        return _signed_bits(int(low.min()), int(high.max()))
+
     def check_fits(self, config: CoreConfig, vmem_bits: int):
         """Refuse a core on which this layer could overflow or which cannot run it.
 
@@ -109,12 +120,11 @@ class Layer:
                 f"the network saturates vmem at {vmem_bits} bits and the core at {config.vmem_bits}: use a core with vmem_bits = {vmem_bits}"
             )
         limit = 1 << (config.current_bits - 1)
-        low = np.minimum(self.weight, 0).sum(axis=0, dtype=np.int64)
-        high = np.maximum(self.weight, 0).sum(axis=0, dtype=np.int64)
+        low, high = self.current_range
         over = np.flatnonzero((low < -limit) | (high >= limit))
         if over.size:
             j = int(over[0])
-            bits = max(int(high[j]).bit_length(), int(-low[j] - 1).bit_length()) + 1
+            bits = _signed_bits(int(low[j]), int(high[j]))
             raise UserError(
                 f"layer {self.name!r}, neuron {j}: its current can reach from {low[j]} to {high[j]}, which takes {bits} bits; "
                 f"the core has current_bits = {config.current_bits}"
@@ -320,6 +330,11 @@ _LAYER_KEYS = (
     "bias_rows",
     "weight_scale",
 )
+
+
+def _signed_bits(low: int, high: int) -> int:
+    """Width of a two's complement number that holds ``low`` and ``high``, with low <= 0 <= high."""
+    return max(high.bit_length(), (-low - 1).bit_length()) + 1
 
 
 def _npy(array) -> bytes:

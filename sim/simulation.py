@@ -5,6 +5,7 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,7 @@ def simulate(
     found = runner.find_simulator(simulator)
     if progress:
         print(f"building the design for {found} (kept for the next time)", file=sys.stderr)
-    build_dir = runner.build(verilog(CoreWithDdr(config, memory_bytes, timing)), found, sources=[STORAGE])
+    build_dir = runner.build(_verilog(config, memory_bytes, timing), found, sources=[STORAGE])
     with tempfile.TemporaryDirectory(prefix="lifarray-") as temporary:
         folder = Path(temporary)
         prepare(folder, program, spikes)
@@ -126,6 +127,12 @@ def simulate(
         told = json.loads((folder / "counters.json").read_text())
         layers = program.decode(read_outputs(folder, program))
     return Simulation(layers, simulator=str(found), config=config, **told)
+
+
+@lru_cache(maxsize=4)
+def _verilog(config, memory_bytes, timing):
+    """The design; kept, because making it takes longer than many a run of it."""
+    return verilog(CoreWithDdr(config, memory_bytes, timing))
 
 
 def _numbers_of(path: Path, task):

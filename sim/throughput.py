@@ -109,4 +109,4 @@ def measure(network, spikes, config: CoreConfig, timing: DdrTiming = DdrTiming()
 def measure_case(case: Case, timing: DdrTiming = DdrTiming(), *, data_dir=None, simulator=None, progress=False) -> Measurement:
     """`measure` a case of ``golden/cases.py``."""
     network, spikes = case.load(data_dir)
-    return measure(network, spikes, case.core, timing, simulator=simulator, progress=progress)
+    return measure(network, spikes, case.core, timing, resident=case.resident, simulator=simulator, progress=progress)
