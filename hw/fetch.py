@@ -166,7 +166,7 @@ class Scanner(wiring.Component):
         m.d.comb += last_pass.eq(steps_left <= SLOTS)
 
         slots = Signal(range(SLOTS + 1))
-        half = Signal(range(SLOTS))
+        half = Signal(range(SLOTS // 2 + 1))
         used = Signal(SLOTS)  # slots of the pass
         mask = Signal(SLOTS)  # slots of the segment
         segment = Signal(segment_layout)
@@ -286,19 +286,23 @@ class Scanner(wiring.Component):
                     m.d.sync += [self.loaded.eq(1), self.arrived.eq(0)]
                     m.next = "LAYER"
             with m.State("PASS"):
-                m.d.sync += slots.eq(Mux(layer.n_steps <= SLOTS, self.used_slots, Mux(last_pass, steps_left, SLOTS)))
+                # The halves lie alike in all passes of a layer, or one pass would fill slots that
+                # are still to be fired for the one before.
+                with m.If(layer.n_steps <= SLOTS):
+                    m.d.sync += [slots.eq(self.used_slots), half.eq((self.used_slots + 1) >> 1)]
+                with m.Else():
+                    m.d.sync += [slots.eq(Mux(last_pass, steps_left, SLOTS)), half.eq(SLOTS // 2)]
                 m.next = "USED"
             with m.State("USED"):
                 m.d.sync += [
                     used.eq((1 << slots) - 1),
-                    half.eq((slots + 1) >> 1),
                     segment.first.eq(0),
                     segment.end.eq(slots - 1),
                     segment.shared.eq(1),
                     last_segment.eq(1),
                 ]
                 m.next = "WHOLE"
-                with m.If(self.resident & (slots > 1)):
+                with m.If(self.resident & (slots > half)):
                     m.next = "FIRST_HALF"
             with m.State("WHOLE"):
                 m.d.sync += mask.eq(used)

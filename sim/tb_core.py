@@ -288,7 +288,7 @@ async def bad_descriptors(dut):
         assert not tb.memory.written.any()
     await recover(tb)
     # Reserved bits, one word after the other.
-    for bit in (26, 31, 64 + 20, 64 + 52, 3 * 64 + 32, 6 * 64, 7 * 64 + 63):
+    for bit in (28, 31, 64 + 20, 64 + 52, 3 * 64 + 48, 6 * 64, 7 * 64 + 63):
         program = tb.place(network, spikes)
         word = tb.memory.data[program.list_address - BASE :][:64].view("<u8")
         word[bit // 64] ^= np.uint64(1 << bit % 64)
