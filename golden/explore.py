@@ -9,7 +9,8 @@ from .cycles import ideal_tile_cycles, layer_cost, layer_inputs
 from .encode import pack, passes, samples_per_pass
 from .network import Network
 from .program import weight_rows
-from .resources import Board, Resources, resources
+from .boards import Board
+from .resources import Resources, resources
 from .timing import DdrTiming
 
 GROUPS = (14, 20, 28, 40)
@@ -107,7 +108,7 @@ class Explorer:
         fitting = []
         for config, resident in candidates(self.network):
             size = resources(config)
-            if board.fits(size, lut_share):
+            if size.fits(board, lut_share):
                 fitting.append((self.lower_bound(config, resident), size.lut, config, resident, size))
         fitting.sort(key=lambda candidate: candidate[:2])
         best = []

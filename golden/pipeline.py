@@ -118,7 +118,12 @@ class LayerModel:
         self._latency = sum(timing.latency_cycles) // 2
         self.words = words
         self.tiles = [min(config.lanes, n_neurons - first) for first in range(0, n_neurons, config.lanes)]
-        self.passes = [min(SLOTS, n_steps - t) for t in range(0, n_steps, SLOTS)] if n_steps > SLOTS else [n_samples * n_steps]
+        if n_steps <= SLOTS:
+            self.passes = [n_samples * n_steps]
+            self._half = (self.passes[0] + 1) // 2
+        else:
+            self.passes = [min(SLOTS, n_steps - t) for t in range(0, n_steps, SLOTS)]
+            self._half = SLOTS // 2
         self.bias_rows = bias_rows
         self.resident = resident
         n_words = config.row_words(weight_bits)
@@ -152,9 +157,8 @@ class LayerModel:
         for tile in range(len(self.tiles)):
             for p, slots in enumerate(self.passes):
                 yield from _wait(3)
-                half = (slots + 1) // 2
-                split = self.resident and slots > 1
-                for first, end in [(0, half), (half, slots)] if split else [(0, slots)]:
+                split = self.resident and slots > self._half
+                for first, end in [(0, self._half), (self._half, slots)] if split else [(0, slots)]:
                     mask = (1 << end) - (1 << first)
                     yield from _wait(1)
                     if full or (tile == 0 and first == 0):

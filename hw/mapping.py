@@ -19,6 +19,7 @@ SYNTHESIS = "synth_xilinx -family xc7 -flatten -abc9 -nodsp -noclkbuf -noiopad -
 
 LUTS = {
     **{f"LUT{n}": 1 for n in range(1, 7)},
+    "INV": 1,
     "SRL16E": 1,
     "SRLC32E": 1,
     "RAM32X1S": 1,

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ...golden.activity import typical_input
+from ...golden.boards import BOARDS
 from ...golden.cases import case
 from ...golden.config import CONFIGS
 from ...golden.cycles import layer_inputs, network_cost
@@ -14,7 +15,7 @@ from ...golden.encode import poisson
 from ...golden.errors import UserError
 from ...golden.explore import Explorer, widths
 from ...golden.progress import progress
-from ...golden.resources import BOARDS, resources
+from ...golden.resources import resources
 from ...golden.timing import DdrTiming
 from ..networks import load_network
 from ..options import add_data_dir, add_json, add_seed, positive
@@ -22,6 +23,7 @@ from ..output import print_json
 from ..table import print_table
 
 CLOCK_MHZ = 100
+XC7 = [name for name, board in BOARDS.items() if board.part.startswith("xc7")]
 LUT_SHARE = 0.6
 EXPLORED = 10
 
@@ -48,7 +50,7 @@ def add_arguments(parser):
     core.add_argument("--lanes", type=positive, nargs="+", metavar="N", help="lanes instead of the configuration's, each a line")
     core.add_argument("--streamed", action="store_true", help="keep no weights in the core")
     core.add_argument("--explore", action="store_true", help="list configurations that fit the board, the fastest first")
-    core.add_argument("--board", choices=BOARDS, default="pynq-z2", help="(default: %(default)s)")
+    core.add_argument("--board", choices=XC7, default="pynq-z2", help="(default: %(default)s)")
     core.add_argument("--lut-share", type=_share, default=LUT_SHARE, metavar="SHARE", help="of its LUTs, with --explore (default: %(default)s)")
     parser.add_argument("--clock-mhz", type=positive, default=CLOCK_MHZ, metavar="MHZ", help="clock for times (default: %(default)s)")
     add_seed(parser)
@@ -90,7 +92,7 @@ def run(args):
         for found in explorer.explore(board, args.lut_share, EXPLORED, tick=lambda: next(bar)):
             rows.append(describe(found.config, found.resident, found.resources, found.cycles, len(spikes), board, args.clock_mhz))
         if not rows:
-            raise UserError(f"no configuration fits {args.lut_share:.0%} of the LUTs of the {board.name}")
+            raise UserError(f"no configuration fits {args.lut_share:.0%} of the LUTs of the {board.title}")
         layers = None
     else:
         for lanes in args.lanes or [config.lanes]:
@@ -109,7 +111,7 @@ def run(args):
     print(
         f"{' → '.join(map(str, network.sizes))}, {spikes.shape[1]} steps, {len(spikes)} samples, {spikes.mean():.1%} of the input spikes; "
         f"memory {timing.latency_cycles[0]} to {timing.latency_cycles[1]} cycles, {timing.bytes_per_cycle:g} bytes a cycle; "
-        f"{args.clock_mhz} MHz; {board.name}\n"
+        f"{args.clock_mhz} MHz; {board.title}\n"
     )
     print_rows(rows, board)
     if layers and len(rows) == 1:
@@ -167,7 +169,7 @@ def describe(config, resident, size, cycles, n_samples, board, clock_mhz) -> dic
         "ff": size.ff,
         "bram": size.bram,
         "dsp": size.dsp,
-        "fits": board.fits(size),
+        "fits": size.fits(board),
     }
 
 
@@ -185,9 +187,9 @@ def print_rows(rows, board):
                 row["cycles"],
                 round(row["cycles_per_sample"]),
                 row["microseconds_per_sample"],
-                f"{row['lut']:,} ({row['lut'] / board.lut:.0%})",
-                f"{row['ff']:,} ({row['ff'] / board.ff:.0%})",
-                f"{row['bram']:g} ({row['bram'] / board.bram:.0%})",
+                f"{row['lut']:,} ({row['lut'] / board.capacity['LUT']:.0%})",
+                f"{row['ff']:,} ({row['ff'] / board.capacity['FF']:.0%})",
+                f"{row['bram']:g} ({row['bram'] / board.capacity['block RAM']:.0%})",
                 row["dsp"],
                 "yes" if row["fits"] else "no",
             ]
