@@ -78,7 +78,7 @@ def classifier(data_dir):
 def _on_mnist(network, n_images, data_dir):
     images, _ = mnist("test", data_dir)
     rates = images[:n_images].reshape(n_images, -1) / 255
-    return network, poisson(rates, network.n_steps, np.random.default_rng(SEED))
+    return network, poisson(rates, network.n_steps, np.random.default_rng(SEED), network.meta["max_rate"])
 
 
 def demo(data_dir):

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from itertools import product
 from math import ceil
 
+from .boards import Board
 from .config import RING_ROWS, SLOTS, CoreConfig
 from .cycles import ideal_tile_cycles, layer_cost, layer_inputs
 from .encode import pack, passes, samples_per_pass
 from .network import Network
 from .program import weight_rows
-from .boards import Board
 from .resources import Resources, resources
 from .timing import DdrTiming
 

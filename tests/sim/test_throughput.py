@@ -7,6 +7,8 @@ import pytest
 
 from lifarray.golden.cases import random_network
 from lifarray.golden.config import CoreConfig
+from lifarray.golden.network import Layer, Network
+from lifarray.golden.timing import DdrTiming
 from lifarray.sim.throughput import measure
 
 CORE = CoreConfig(lanes=24, fire_units=4, current_bits=20, ports=2, ways=2, window_rows=16, store_rows=4096)
@@ -56,4 +58,17 @@ def test_a_list_that_overflows_reads_the_raster_again():
     assert m.mismatches == 0
     assert m.weight_bytes == m.ideal_weight_bytes
     assert m.other_read_bytes == 8 * (5 * 400 + 3 * 100) + 2 * 64
+    assert abs(m.model_cycles - m.cycles) < WORST * m.cycles
+
+
+def test_ports_share_the_bandwidth():
+    """Two ports of 8 bytes on a memory of 5 bytes a cycle: it is busy all the time, and never busier."""
+    rng = np.random.default_rng(2)
+    spikes = np.zeros((1, 20, 1500), dtype=bool)
+    spikes[0, rng.integers(0, 20, 1500), np.arange(1500)] = True
+    layer = Layer("x", rng.integers(-20, 20, (1500, 48)), 8, v_threshold=10, v_subtract=0, decay=230)
+    m = measure(Network([layer], 20), spikes, CORE, DdrTiming(bytes_per_cycle=5), resident=False)
+    assert m.mismatches == 0
+    moved = m.weight_bytes + m.other_read_bytes + m.written_bytes
+    assert 4.5 < moved / m.cycles <= 5
     assert abs(m.model_cycles - m.cycles) < WORST * m.cycles
