@@ -128,15 +128,15 @@ CONFIGS = {
     "demo": CoreConfig(lanes=56, fire_units=8, ways=2, window_rows=16),
     # The smallest core worth a board: 32 lanes.
     "small": CoreConfig(lanes=32, fire_units=4),
-    # The MNIST autoencoder in its block RAM, two tiles of 392 neurons: for an XC7Z020.
+    # The MNIST autoencoder in its block RAM, three tiles of 266 neurons: for an XC7Z020.
     "fast": CoreConfig(
-        lanes=392,
+        lanes=266,
         fire_units=14,
         weight_bits=4,
         current_bits=12,
         vmem_bits=12,
         ports=2,
-        ways=3,
+        ways=4,
         window_rows=16,
         store_rows=2048,
     ),

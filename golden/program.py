@@ -13,6 +13,7 @@ from .descriptor import DESCRIPTOR_BYTES, pack_descriptor
 from .errors import UserError
 from .lif import reset_mode
 from .network import Layer, Network
+from .registers import BY_NAME
 
 ALIGNMENT = 4096
 """Buffers begin on pages, so that address windows fit them exactly."""
@@ -138,6 +139,8 @@ class Program:
             raise UserError(f"{self.n_samples} samples of {self.n_steps} steps: there is nothing to run")
         if self.base % ALIGNMENT:
             raise UserError(f"base address {self.base:#x} must be a multiple of {ALIGNMENT}")
+        if self.list_count > BY_NAME["LIST_COUNT"].mask:
+            raise UserError(f"{self.list_count} descriptors, a list has at most {BY_NAME['LIST_COUNT'].mask}: run fewer samples at a time")
         layout, address = {}, self.base
 
         def place(name, n_bytes):

@@ -57,7 +57,7 @@ class FireUnit(wiring.Component):
     write : In(1), that step counts: keep its state and its spike
     write_group, slot : In, of that step; slot 0 clears the word first
     side : In(1), which copy of the words it goes to
-    read_group, read_side : In, what ``word`` shows
+    read_group, read_side : In, what ``word`` shows from the next cycle on
     word : Out(64)
     """
 
@@ -121,32 +121,27 @@ class FireUnit(wiring.Component):
             byte_write.data.eq(new_byte),
             byte_write.en.eq(self.write),
         ]
+        # Byte by byte into the words, the whole word with the first.
+        m.submodules.words = words = Memory(shape=SLOTS, depth=2 * config.groups, init=[], attrs={"ram_style": "block"})
+        words_write = words.write_port(granularity=8)
+        words_read = words.read_port(domain="sync")
         written = Signal(8)
-        at_byte = Signal(SLOT_BITS - 3)
+        enable = Signal(SLOTS // 8)
+        here = Signal(SLOTS // 8)
         at_group = Signal(range(2 * config.groups))
-        write = Signal()
         m.d.sync += [
             written.eq(new_byte),
-            at_byte.eq(self.slot[3:]),
+            here.eq(1 << self.slot[3:]),
+            enable.eq(Mux(self.slot == 0, -1, 1 << self.slot[3:]) & self.write.replicate(SLOTS // 8)),
             at_group.eq(self._word_address(self.write_group, self.side)),
-            write.eq(self.write),
         ]
-        first = Signal()
-        m.d.sync += first.eq(self.slot == 0)
-        shown = []
-        for b in range(SLOTS // 8):
-            m.submodules[f"word{b}"] = part = Memory(shape=8, depth=2 * config.groups, init=[])
-            part_write = part.write_port()
-            part_read = part.read_port(domain="comb")
-            here = at_byte == b
-            m.d.comb += [
-                part_write.addr.eq(at_group),
-                part_write.data.eq(Mux(here, written, 0)),
-                part_write.en.eq(write & (here | first)),
-                part_read.addr.eq(self._word_address(self.read_group, self.read_side)),
-            ]
-            shown.append(part_read.data)
-        m.d.comb += self.word.eq(Cat(shown))
+        m.d.comb += [
+            words_write.addr.eq(at_group),
+            words_write.data.eq(Cat(Mux(here[b], written, 0) for b in range(SLOTS // 8))),
+            words_write.en.eq(enable),
+            words_read.addr.eq(self._word_address(self.read_group, self.read_side)),
+            self.word.eq(words_read.data),
+        ]
         return m
 
     def _word_address(self, group, side):
@@ -266,14 +261,14 @@ class Fire(wiring.Component):
             m.d.comb += [
                 unit.parameters.eq(parameters),
                 unit.current.eq(current),
-                unit.group.eq(Mux(dumping, output.group, enter.group)),
+                unit.group.eq(Mux(dumping, output.vmem_group, enter.group)),
                 unit.begin.eq(enter.begin),
                 unit.initial.eq(initial),
                 unit.write.eq(leave.valid),
                 unit.write_group.eq(leave.group),
                 unit.slot.eq(leave.slot),
                 unit.side.eq(leave.side),
-                unit.read_group.eq(output.group),
+                unit.read_group.eq(output.word_group),
                 unit.read_side.eq(output.side),
                 output.shown_words[u].eq(unit.word),
                 output.shown_vmem[u].eq(unit.before.vmem),

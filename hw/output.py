@@ -20,7 +20,8 @@ class Output(wiring.Component):
     n_lanes, address : In, with either
     for_side : In(1), with ``start_words``: copy of the words to send
     ready : Out(1), all was sent
-    group, side : Out, what the units should show
+    word_group, side : Out, whose words the units should show in the next cycle
+    vmem_group : Out, whose vmem they should show in this one
     shown_words, shown_vmem : In(array), one a unit
     runs : Out(stream of run_layout)
     words : Out(stream of 64 bits)
@@ -36,7 +37,8 @@ class Output(wiring.Component):
                 "address": In(ADDRESS_BITS),
                 "for_side": In(1),
                 "ready": Out(1),
-                "group": Out(range(config.groups)),
+                "word_group": Out(range(config.groups)),
+                "vmem_group": Out(range(config.groups)),
                 "side": Out(1),
                 "shown_words": In(data.ArrayLayout(SLOTS, config.fire_units)),
                 "shown_vmem": In(data.ArrayLayout(signed(config.vmem_bits), config.fire_units)),
@@ -59,10 +61,14 @@ class Output(wiring.Component):
             self.runs.payload.address.eq(address),
         ]
 
+        group = self.vmem_group
+        m.d.comb += self.word_group.eq(group)
+
         def next_lane():
             m.d.sync += [left.eq(left - 1), unit.eq(unit + 1)]
             with m.If(unit == config.fire_units - 1):
-                m.d.sync += [unit.eq(0), self.group.eq(self.group + 1)]
+                m.d.sync += [unit.eq(0), group.eq(group + 1)]
+                m.d.comb += self.word_group.eq(group + 1)
 
         with m.If(self.words.ready):
             m.d.sync += self.words.valid.eq(0)
@@ -72,7 +78,7 @@ class Output(wiring.Component):
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += self.ready.eq(1)
-                m.d.sync += [unit.eq(0), self.group.eq(0), left.eq(self.n_lanes), address.eq(self.address), self.side.eq(self.for_side)]
+                m.d.sync += [unit.eq(0), group.eq(0), left.eq(self.n_lanes), address.eq(self.address), self.side.eq(self.for_side)]
                 with m.If(self.start_words):
                     m.next = "WORDS_RUN"
                 with m.Elif(self.start_vmem):

@@ -1,12 +1,13 @@
 """Running the cocotb benches: which there are, and what each simulates."""
 
 import json
+import re
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
 from lifarray.golden.config import CoreConfig
-from lifarray.golden.errors import UserError
+from lifarray.golden.errors import ToolError, UserError
 
 from . import runner
 from .top import CoreOnAxi4, verilog
@@ -65,14 +66,17 @@ def run_core_bench(core: str, seed: int, *, simulator=None, test=None, count=10,
     ------
     UserError
         There is no such core or test, no simulator, or the waves cannot be written.
-    RuntimeError
-        A test failed; with the end of the log.
+    ToolError
+        A test failed; with the end of the log, and the command that replays it.
     """
     if core not in CORES:
         raise UserError(f"unknown core {core!r}: choose one of {', '.join(CORES)}")
+    names = re.findall(r"^@cocotb\.test\(.*\)\nasync def (\w+)", Path(__file__).with_name("tb_core.py").read_text(), re.MULTILINE)
+    if test is not None and test not in names:
+        raise UserError(f"unknown test {test!r}: choose one of {', '.join(names)}")
     config = CORES[core]
     found = runner.find_simulator(simulator)
-    build_dir = runner.build(verilog(CoreOnAxi4(config)), found, waves=waves is not None)
+    build_dir = runner.build(verilog(CoreOnAxi4(config)), found, waves=waves is not None, progress=True)
     replay = f"lifarray simulate core --core {core} --seed {seed} --count {count} --simulator {found.name} --waves run.{found.wave_format}"
     settings = {"config": asdict(config), "seed": seed, "count": count, "replay": replay}
     with tempfile.TemporaryDirectory(prefix="lifarray-") as temporary:
@@ -87,6 +91,6 @@ def run_core_bench(core: str, seed: int, *, simulator=None, test=None, count=10,
                 tests=[test] if test else None,
                 waves=waves,
             )
-        except RuntimeError as error:
-            raise RuntimeError(f"{error}\nreplay: {replay}") from None
+        except ToolError as error:
+            raise ToolError(f"{error}\nreplay: {replay}") from None
         return json.loads((folder / "coverage.json").read_text())

@@ -1,8 +1,8 @@
 """Run a network on the simulated RTL of the core, and hold the result against the golden model."""
 
 import json
-import sys
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import lru_cache
@@ -92,8 +92,8 @@ def simulate(
     ------
     UserError
         The network does not run on such a core, or there is no simulator.
-    RuntimeError
-        The simulation failed.
+    ToolError
+        The build or the simulation failed.
     """
     config = config or CONFIGS["demo"]
     spikes = np.asarray(spikes, dtype=bool)
@@ -103,12 +103,11 @@ def simulate(
     if memory_bytes > MOST_MEMORY_BYTES:
         raise UserError(f"the batch takes {program.end} bytes and the simulated memory has {MOST_MEMORY_BYTES}: simulate fewer samples at a time")
     found = runner.find_simulator(simulator)
-    if progress:
-        print(f"building the design for {found} (kept for the next time)", file=sys.stderr)
-    build_dir = runner.build(_verilog(config, memory_bytes, timing), found, sources=[STORAGE])
+    build_dir = runner.build(_verilog(config, memory_bytes, timing), found, sources=[STORAGE], progress=progress)
     with tempfile.TemporaryDirectory(prefix="lifarray-") as temporary:
         folder = Path(temporary)
         prepare(folder, program, spikes)
+        stop = threading.Event()
         with ThreadPoolExecutor(1) as pool:
             task = pool.submit(
                 runner.run,
@@ -118,11 +117,15 @@ def simulate(
                 folder,
                 env={"LIFARRAY_JOB": str(folder)},
                 plusargs=[f"+memory={folder / 'memory.bin'}"],
+                stop=stop,
             )
-            ticks = _numbers_of(folder / "progress", task)
-            total = expected_cycles and -(-expected_cycles // PROGRESS_CYCLES)
-            for _ in report(ticks, f"simulate on {found}, {PROGRESS_CYCLES} cycles each", total=total, quiet=not progress):
-                pass
+            try:
+                ticks = _numbers_of(folder / "progress", task)
+                total = expected_cycles and -(-expected_cycles // PROGRESS_CYCLES)
+                for _ in report(ticks, f"simulate on {found}, {PROGRESS_CYCLES} cycles each", total=total, quiet=not progress):
+                    pass
+            finally:
+                stop.set()      # if this was interrupted, the simulator need not go on
             task.result()
         told = json.loads((folder / "counters.json").read_text())
         layers = program.decode(read_outputs(folder, program))
