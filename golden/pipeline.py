@@ -27,7 +27,7 @@ ROW_PATH = 3
 PICK_TO_CAPTURE = 4
 """Cycles from a slot's last addition until fire has its currents, besides the adders' stages."""
 RELEASE_AHEAD = 7
-FIRE_PATH = 7
+FIRE_PATH = 8
 """Cycles from a tile's last step until its words are written."""
 WRITE_BURST = 4
 """Cycles of a burst that is written, besides its words."""

@@ -92,7 +92,7 @@ def _fit(features, measured):
 
 
 def _block_rams(c: CoreConfig) -> int:
-    """Weight store, raster list, and the readers' buffers."""
+    """Weight store, raster list, a word a unit and lane, and the readers' buffers."""
     column = ceil(64 * c.store_rows / BRAM_BITS)
     listed = ceil(96 * c.list_words / BRAM_BITS)
-    return c.row_words(c.weight_bits) * column + listed + 1 + c.ports
+    return c.row_words(c.weight_bits) * column + listed + c.fire_units + 1 + c.ports
