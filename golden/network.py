@@ -89,6 +89,17 @@ class Layer:
     def n_neurons(self) -> int:
         return self.weight.shape[1]
 
+    @property
+    def current_range(self):
+        """Lowest and highest current of each neuron, int64 [n_neurons] each, bias rows included."""
+        return np.minimum(self.weight, 0).sum(axis=0, dtype=np.int64), np.maximum(self.weight, 0).sum(axis=0, dtype=np.int64)
+
+    @property
+    def current_bits(self) -> int:
+        """Width that holds every current."""
+        low, high = self.current_range
+        return _signed_bits(int(low.min()), int(high.max()))
+
     def check_fits(self, config: CoreConfig, vmem_bits: int):
         """Refuse a core on which this layer could overflow or which cannot run it.
 
@@ -112,12 +123,11 @@ class Layer:
         for name in ("fan_in", "n_neurons", "bias_rows"):
             _require_field(f"layer {self.name!r}", name, getattr(self, name))
         limit = 1 << (config.current_bits - 1)
-        weight = self.weight.astype(np.int64)
-        low, high = np.minimum(weight, 0).sum(axis=0), np.maximum(weight, 0).sum(axis=0)
+        low, high = self.current_range
         over = np.flatnonzero((low < -limit) | (high >= limit))
         if over.size:
             j = int(over[0])
-            bits = max(int(high[j]).bit_length(), int(-low[j] - 1).bit_length()) + 1
+            bits = _signed_bits(int(low[j]), int(high[j]))
             raise UserError(
                 f"layer {self.name!r}, neuron {j}: its current can reach from {low[j]} to {high[j]}, which takes {bits} bits; "
                 f"the core has current_bits = {config.current_bits}"
@@ -136,7 +146,7 @@ class Layer:
             raise UserError(f"layer {self.name!r} takes spikes of shape [n_samples, n_steps, {self.fan_in}], not {list(spikes.shape)}")
         n_samples, n_steps, _ = spikes.shape
         current = currents(self.weight[: self.fan_in], spikes)
-        current += self.weight[self.fan_in :].astype(np.int64).sum(axis=0)
+        current += self.weight[self.fan_in :].sum(axis=0, dtype=np.int64)
         vmem = np.full((n_samples, self.n_neurons), self.v_init, dtype=np.int64)
         for t in range(n_steps):
             step = lif_step(
@@ -346,6 +356,11 @@ def _require_field(owner, name, value):
     (width,) = [field.width for field in FIELDS if field.name == name]
     if value >> width:
         raise UserError(f"{owner}: {name} = {value}, and a core takes at most {(1 << width) - 1}")
+
+
+def _signed_bits(low: int, high: int) -> int:
+    """Width of a two's complement number that holds ``low`` and ``high``, with low <= 0 <= high."""
+    return max(high.bit_length(), (-low - 1).bit_length()) + 1
 
 
 def _npy(array) -> bytes:

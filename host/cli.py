@@ -25,6 +25,8 @@ COMMANDS = {
     "train": "train a network by a recipe",
     "evaluate": "score a network on the test set that its recipe names",
     "simulate": "run a network on the simulated core and check every spike",
+    "bench": "measure speed: the simulated core's",
+    "estimate": "tell cycles and size of a core for a network, without simulating it",
     "prove": "prove the core's parts right, for all inputs",
     "mutate": "plant bugs in the project and see that its tests notice",
     "board": "use a core on a PYNQ board, or what stands in for one",

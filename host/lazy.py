@@ -28,6 +28,22 @@ def load_random_networks():
     return random_networks
 
 
+def load_throughput():
+    """The module `lifarray.sim.throughput`; UserError where its extra is not installed."""
+    load_sim()
+    from ..sim import throughput
+
+    return throughput
+
+
+def load_sweep():
+    """The module `lifarray.sim.sweep`; UserError where its extra is not installed."""
+    load_sim()
+    from ..sim import sweep
+
+    return sweep
+
+
 def load_board_simulation():
     """The simulated board (`SimulatedBoard`, `SimulatedDevice`, `stand_in`); UserError where its extra is not installed."""
     load_sim()

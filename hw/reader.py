@@ -9,8 +9,6 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFO, SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
-from lifarray.golden.config import CoreConfig
-
 from .address import ADDRESS_BITS, advance
 from .axi import MAX_BURST_BEATS, RESPONSE_ERROR, Axi3Signature, constant_attributes
 from .windows import inside, windows_layout, words_to_page_end

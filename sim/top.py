@@ -22,21 +22,38 @@ class CoreWithDdr(wiring.Component):
     -------
     s_axil : In(Axi4LiteSignature)
     irq : Out(1)
+    watch_first, watch_end : In(32), a range of addresses
+    watched : Out(32), beats that were read from it
     """
 
     def __init__(self, config: CoreConfig, memory_bytes: int, timing: DdrTiming):
         self._config = config
         self._beats = memory_bytes * 8 // config.bus_bits
         self._timing = timing
-        super().__init__({"s_axil": In(Axi4LiteSignature((MAP_SIZE - 1).bit_length())), "irq": Out(1)})
+        super().__init__(
+            {
+                "s_axil": In(Axi4LiteSignature((MAP_SIZE - 1).bit_length())),
+                "irq": Out(1),
+                "watch_first": In(32),
+                "watch_end": In(32),
+                "watched": Out(32),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.core = core = LifCore(self._config)
-        m.submodules.ddr = ddr = Ddr(self._config.bus_bits, self._beats, self._timing)
+        m.submodules.ddr = ddr = Ddr(self._config.bus_bits, self._beats, self._timing, self._config.ports)
         wiring.connect(m, core.m_axi, ddr.bus)
+        if self._config.ports == 2:
+            wiring.connect(m, core.m_axi1, ddr.bus1)
         wiring.connect(m, wiring.flipped(self.s_axil), core.s_axil)
-        m.d.comb += self.irq.eq(core.irq)
+        m.d.comb += [
+            self.irq.eq(core.irq),
+            ddr.watch_first.eq(self.watch_first),
+            ddr.watch_end.eq(self.watch_end),
+            self.watched.eq(ddr.watched),
+        ]
         return m
 
 
