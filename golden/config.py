@@ -37,6 +37,8 @@ class CoreConfig:
         Depth of the weight buffer, in 64-bit words, a power of two.
     stream_fifo_words : int
         Depth of the descriptor and raster buffer, in 64-bit words, a power of two.
+    local_pages : int
+        Pages of 4 KB of block RAM behind the memory port; 0: the board's DDR.
     """
 
     lanes: int = 32
@@ -47,6 +49,7 @@ class CoreConfig:
     bus_bits: int = 64
     weight_fifo_words: int = 512
     stream_fifo_words: int = 128
+    local_pages: int = 0
 
     def __post_init__(self):
         def require(ok, text):
@@ -65,6 +68,7 @@ class CoreConfig:
         )
         require(4 <= self.vmem_bits <= 32, f"vmem_bits = {self.vmem_bits}, must be 4 to 32")
         require(self.bus_bits in (32, 64), f"bus_bits = {self.bus_bits}, must be 32 or 64")
+        require(0 <= self.local_pages < 1 << 16, f"local_pages = {self.local_pages}, must be 0 to 65535")
         for name in ("weight_fifo_words", "stream_fifo_words"):
             depth = getattr(self, name)
             require(

@@ -6,7 +6,7 @@ from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from lifarray.golden.config import SLOTS, CoreConfig
-from lifarray.golden.registers import BY_NAME, MAP_SIZE, N_WINDOWS
+from lifarray.golden.registers import BY_NAME, CAPABILITIES, MAP_SIZE, N_WINDOWS
 
 from .array import Integrator, word_layout
 from .axi import Axi3Signature, Axi4LiteSignature
@@ -28,7 +28,7 @@ COUNTER_MAX = (1 << 32) - 1
 def capabilities(config: CoreConfig) -> dict:
     """What the capability registers of a core read."""
     values = {}
-    for name in ("CAPS0", "CAPS1"):
+    for name in CAPABILITIES:
         values[name] = sum(getattr(config, field.name) << field.offset for field in BY_NAME[name].fields)
     return values
 

@@ -15,7 +15,7 @@ from lifarray.golden.config import CoreConfig
 from lifarray.golden.descriptor import DESCRIPTOR_BYTES, pack_descriptor
 from lifarray.golden.network import Layer, Network
 from lifarray.golden.program import Program
-from lifarray.golden.registers import BY_NAME, MAP_HASH, REGISTERS, ErrorCode
+from lifarray.golden.registers import BY_NAME, CAPABILITIES, MAP_HASH, REGISTERS, ErrorCode
 
 from . import bus_memory
 from .coverage import Coverage
@@ -159,13 +159,12 @@ async def register_fields(dut):
     """Every register reads what the map says; rw fields keep what was written, byte by byte."""
     tb = await begin(dut)
     assert await tb.read("MAP_HASH") == MAP_HASH
-    for name in ("lanes", "fire_units"):
-        assert await tb.read("CAPS0", name) == getattr(config, name)
-    for name in ("weight_bits", "current_bits", "vmem_bits", "bus_bits"):
-        assert await tb.read("CAPS1", name) == getattr(config, name)
+    for name in CAPABILITIES:
+        for field in BY_NAME[name].fields:
+            assert await tb.read(name, field.name) == getattr(config, field.name)
     for register in REGISTERS:
         value = await tb.read(register.name)
-        if register.name not in ("MAP_HASH", "CAPS0", "CAPS1"):
+        if register.name not in ("MAP_HASH", *CAPABILITIES):
             assert value == register.reset, register.name
         assert value & ~register.mask == 0
         if register.access == "ro":
