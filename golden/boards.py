@@ -1,0 +1,57 @@
+"""The boards that a core is built for: what host and hardware must agree on."""
+
+from dataclasses import dataclass, field
+
+MEMORIES = ("ddr", "local")
+"""Where networks lie: in the board's DDR, behind HP ports, or in block RAM."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board and its FPGA.
+
+    Parameters
+    ----------
+    title : str
+    part : str
+    clock_hz : int
+        Of the core, unless told otherwise.
+    memories : tuple of str
+        Of `MEMORIES`, the usual one first.
+    local_pages : int
+        Pages of 4 KB of local memory, unless told otherwise.
+    config : str
+        Name of the configuration, unless told otherwise.
+    capacity : dict of str to float
+        What the device has: "LUT", "FF", "block RAM", "DSP".
+    budget : dict of str to float
+        Largest share of each that a design may take; the rest of them `FULL`.
+    minimum_hz : int or None
+        A slower design is no good. None where place and route cannot run in tests.
+    """
+
+    title: str
+    part: str
+    clock_hz: int
+    memories: tuple
+    local_pages: int
+    config: str
+    capacity: dict
+    budget: dict = field(default_factory=dict)
+    minimum_hz: "int | None" = None
+
+
+FULL = 0.85
+"""Beyond this share of any resource, place and route takes ever longer and fails."""
+
+# XC7Z020: DS190, table 1; block RAM counted as RAMB36.
+_XC7Z020 = {"LUT": 53_200, "FF": 106_400, "block RAM": 140, "DSP": 220}
+
+# LFE5U-85F: FPGA-DS-02012, table 1.1; block RAM counted as DP16KD, DSP as MULT18X18D.
+_LFE5U_85F = {"LUT": 83_640, "FF": 83_640, "block RAM": 208, "DSP": 156}
+
+BOARDS = {
+    "pynq-z2": Board("PYNQ-Z2", "xc7z020clg400-1", 100_000_000, ("ddr", "local"), 112, "demo", _XC7Z020, {"DSP": 0.0}),
+    "pynq-z1": Board("PYNQ-Z1", "xc7z020clg400-1", 100_000_000, ("ddr", "local"), 112, "demo", _XC7Z020, {"DSP": 0.0}),
+    "ulx3s-85f": Board("ULX3S with an LFE5U-85F", "LFE5U-85F-6BG381C", 80_000_000, ("local",), 64, "small", _LFE5U_85F, minimum_hz=80_000_000),
+}
