@@ -88,11 +88,15 @@ def load_build():
 
 
 def load_netlist_simulation():
-    """The module `lifarray.sim.netlist`; UserError where its extra is not installed."""
+    """What simulates netlists (`NetlistFile`, `SimulatedBoard`, `SimulatedPort`); UserError where its extra is not installed."""
     load_sim()
-    from ..sim import netlist
+    from types import SimpleNamespace
 
-    return netlist
+    from ..sim.board import SimulatedBoard
+    from ..sim.netlist import NetlistFile
+    from ..sim.serial_port import SimulatedPort
+
+    return SimpleNamespace(NetlistFile=NetlistFile, SimulatedBoard=SimulatedBoard, SimulatedPort=SimulatedPort)
 
 
 def _require(purpose, *modules, extra="sim"):

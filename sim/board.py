@@ -10,6 +10,7 @@ from lifarray.hw.local_core import LocalCore
 
 from . import runner
 from .board_top import FAULTS, BoardTop
+from .netlist import NetlistFile, ZynqNetlist
 from .simulator_process import SimulatorProcess
 from .testbench import CLOCK_NS
 from .top import verilog
@@ -31,6 +32,8 @@ class SimulatedBoard:
         By default ``CONFIGS["demo"]``.
     simulator : str
         "verilator" or "icarus"; by default the best at hand.
+    netlist : NetlistFile
+        Of a `ZynqTop` with that core, to simulate instead of its RTL.
 
     Members
     -------
@@ -45,14 +48,17 @@ class SimulatedBoard:
     clock_hz = CLOCK_HZ
     memory_bytes = MEMORY_BYTES
 
-    def __init__(self, config: "CoreConfig | None" = None, simulator: "str | None" = None):
+    def __init__(self, config: "CoreConfig | None" = None, simulator: "str | None" = None, netlist: "NetlistFile | None" = None):
         self.config = config or CONFIGS["demo"]
         found = runner.find_simulator(simulator)
         self.simulator = str(found)
         self.accesses = 0
         self.cycles_slept = 0
-        top = LocalCore(self.config) if self.config.local_pages else BoardTop(self.config, MEMORY_BYTES)
-        build_dir = runner.build(verilog(top), found, sources=[] if self.config.local_pages else [STORAGE])
+        top, sources = ZynqNetlist(self.config, netlist) if netlist else None, [netlist.verilog] if netlist else []
+        if not self.config.local_pages:
+            top = BoardTop(self.config, MEMORY_BYTES, core=top)
+            sources.append(STORAGE)
+        build_dir = runner.build(verilog(top or LocalCore(self.config)), found, sources=sources)
         self._simulator = SimulatorProcess(build_dir, found, "lifarray.sim.board_bench")
         self.folder = self._simulator.folder
         self._ask = self._simulator.ask

@@ -4,6 +4,7 @@ from lifarray.golden.config import CoreConfig
 from lifarray.hw.serial_core import SerialCore
 
 from . import runner
+from .netlist import NetlistFile, SerialNetlist
 from .simulator_process import SimulatorProcess
 from .testbench import CLOCK_NS
 from .top import verilog
@@ -36,12 +37,19 @@ class SimulatedPort:
 
     def __init__(self, config: CoreConfig, simulator: "str | None" = None):
         found = runner.find_simulator(simulator)
-        self.simulator = str(found)
-        build_dir = runner.build(verilog(SerialCore(config, CYCLES_PER_BIT)), found)
-        self._open(SimulatorProcess(build_dir, found, "lifarray.sim.serial_bench", {"LIFARRAY_BIT_NS": str(CYCLES_PER_BIT * CLOCK_NS)}))
+        self._open(found, runner.build(verilog(SerialCore(config, CYCLES_PER_BIT)), found), CYCLES_PER_BIT)
 
-    def _open(self, process):
-        self._process = process
+    @classmethod
+    def of_netlist(cls, netlist: NetlistFile, cycles_per_bit: int, simulator: "str | None" = None) -> "SimulatedPort":
+        """The line to the netlist of an `Ulx3sTop`, at the line speed that it was built for."""
+        port = cls.__new__(cls)
+        found = runner.find_simulator(simulator)
+        port._open(found, runner.build(verilog(SerialNetlist(netlist)), found, sources=[netlist.verilog]), cycles_per_bit)
+        return port
+
+    def _open(self, simulator, build_dir, cycles_per_bit):
+        self.simulator = str(simulator)
+        self._process = SimulatorProcess(build_dir, simulator, "lifarray.sim.serial_bench", {"LIFARRAY_BIT_NS": str(cycles_per_bit * CLOCK_NS)})
         self.sent = self.received = self._cycles = 0
 
     def write(self, data: bytes):

@@ -12,7 +12,8 @@ from ...golden.config import CONFIGS
 from ...golden.errors import UserError
 from ...golden.registers import PAGE_BITS
 from ..hwh import divisors, hwh
-from ..lazy import load_build, load_netlist_simulation
+from ..lazy import load_build
+from ..netlist_check import check_netlist
 from ..options import add_json, positive
 from ..output import output_folder, print_json, whole_file, write_text
 from ..table import print_table
@@ -63,7 +64,7 @@ def add_design(parser):
     parser.add_argument(
         "--memory", choices=MEMORIES, help="ddr: the board's memory, behind HP ports; local: block RAM, behind the registers (default: the board's)"
     )
-    parser.add_argument("--local-pages", type=positive, metavar="N", help="4 KB each, of local memory (default: the board's, or as the network needs)")
+    parser.add_argument("--local-pages", type=positive, metavar="N", help="local memory, 4 KB each (default: the board's, or what the network needs)")
     parser.add_argument("--clock-mhz", type=positive, metavar="MHZ", help="what the design must reach (default: the board's)")
 
 
@@ -74,7 +75,10 @@ def run(args):
         build = hw.Build(design, folder / f"{design.name}.build", report=_say)
         try:
             build.netlist  # noqa: B018
-            simulated = None if args.skip_simulation else _simulate(build)
+            simulated = None
+            if not args.skip_simulation:
+                _say("run a small network on the netlist")
+                simulated = check_netlist(build.netlist_path, design)
             if not args.json:
                 print_table(RESOURCE_HEADINGS, resource_rows(design.board, build.resources))
             timing = build.place_and_route(args.openxc7)
@@ -145,13 +149,6 @@ def network_pages(sizes, bits: int, config) -> int:
     page_words = 1 << PAGE_BITS - 3
     rasters = RASTER_BANKS * (sum(sizes) + 8 * (len(sizes) + 1))
     return ceil(words / page_words) + ceil(rasters / page_words)
-
-
-def _simulate(build):
-    """Run a small network on the netlist; what ran it."""
-    simulation = load_netlist_simulation()
-    _say("simulate a small network on the netlist")
-    return simulation.check_netlist(build)
 
 
 def resource_rows(board, resources) -> list:

@@ -11,7 +11,7 @@ PAGE = 1 << PAGE_BITS
 
 
 class LocalMemory:
-    """Hands out pages of block RAM.
+    """Hands out pages of a memory.
 
     Parameters
     ----------
@@ -20,13 +20,16 @@ class LocalMemory:
     write : function of (offset, bytes)
         Writes whole 32-bit words, at an offset from the core's first register.
     read : function of (offset, n_bytes) to bytes
+    base : int
+        Address of the first page.
 
     Members
     -------
     taken : dict of address to bytes, live buffers
     """
 
-    def __init__(self, n_pages, write, read):
+    def __init__(self, n_pages, write, read, base=LOCAL_MEMORY_BASE):
+        self._base = base
         self._n_pages = n_pages
         self._write = write
         self._read = read
@@ -39,12 +42,12 @@ class LocalMemory:
         ------
         OutOfMemoryError
         """
-        address = LOCAL_MEMORY_BASE
+        address = self._base
         for first, length in sorted(self.taken.items()):
             if first - address >= n_bytes:
                 break
             address = first + -(-length // PAGE) * PAGE
-        if address + n_bytes > LOCAL_MEMORY_BASE + self._n_pages * PAGE:
+        if address + n_bytes > self._base + self._n_pages * PAGE:
             raise OutOfMemoryError(
                 f"no room for {n_bytes} bytes in the {self._n_pages * PAGE} bytes of block RAM, of which {sum(self.taken.values())} are taken: "
                 "a smaller network, 4-bit weights, or a bitstream with more memory"
