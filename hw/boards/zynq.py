@@ -8,8 +8,8 @@ from lifarray.golden.config import CoreConfig
 from ..axi3_bridge import Axi3Bridge
 from ..core import LifCore
 from ..local_core import LocalCore
+from ..ps7 import GP_ID_BITS, HP_PORTS, ProcessingSystem
 from ..register_slice import RegisterSlice
-from .ps7 import GP_ID_BITS, HP_PORTS, ProcessingSystem
 
 HEARTBEAT_BITS = 27
 """LED 0 blinks about once a second: the clock runs, whatever else does not."""

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.cdc import ResetSynchronizer
 from amaranth.lib.wiring import In, Out
 
-from ..axi import Axi3Signature
+from .axi import Axi3Signature
 
 GP_ID_BITS = 12
 HP_ID_BITS = 6
