@@ -99,6 +99,7 @@ class Build:
         self.folder.mkdir(parents=True, exist_ok=True)
         for name, content in plan.files.items():
             (self.folder / name).write_text(content)
+        self._available = set(plan.files)
         return plan, json.loads(plan.files[f"build_{self.design.top}.json"])["commands"]
 
     @cached_property
@@ -106,11 +107,15 @@ class Build:
         """Paths of the design's modules."""
         return modules_of(self._plan[0].files[f"{self.design.top}.il"], self.design.top)
 
-    def _run(self, step: str, tool_name: str, tool: Tool, variables=None):
-        [command] = [command for command in self._plan[1] if command[0] == tool_name]
+    def _run(self, step: str, tool_name: str, tool: Tool, variables=None, arguments=None):
+        """A step of the plan, or one of our own if there are ``arguments``."""
+        if arguments is None:
+            [arguments] = [command[1:] for command in self._plan[1] if command[0] == tool_name]
         self.versions[tool_name] = tool.version
         self._report(f"{step} ({tool_name}, log {self.folder / step}.log)")
-        if not run_step(self.folder, step, tool, command[1:], variables):
+        ran, outputs = run_step(self.folder, step, tool, arguments, self._available, variables)
+        self._available |= set(outputs)
+        if not ran:
             self._report(f"{step}: nothing changed since it last ran")
 
     @cached_property
@@ -178,10 +183,9 @@ class Build:
 
     def _check_bitstream(self):
         """Unpack the bitstream and pack it again: the same bytes, or it is not whole."""
-        self._report("check that the bitstream unpacks (ecpunpack)")
         unpacked, again = f"{self.design.top}.unpacked", f"{self.design.top}.again.bit"
-        run_step(self.folder, "unpack", pip_tool("ecpunpack"), ["--input", self.bitstream_path.name, "--textcfg", unpacked])
-        run_step(self.folder, "pack-again", pip_tool("ecppack"), ["--compress", "--input", unpacked, "--bit", again])
+        self._run("unpack", "ecpunpack", pip_tool("ecpunpack"), arguments=["--input", self.bitstream_path.name, "--textcfg", unpacked])
+        self._run("pack-again", "ecppack", pip_tool("ecppack"), arguments=["--compress", "--input", unpacked, "--bit", again])
         if (self.folder / again).read_bytes() != self.bitstream_path.read_bytes():
             raise BuildError(f"{self.bitstream_path} does not unpack to what was packed; see {self.folder / 'unpack.log'}")
 

@@ -13,8 +13,8 @@ from .tools import BuildError, Tool
 LAST_LINES = 15
 
 
-def run_step(folder: Path, name: str, tool: Tool, arguments, variables=None) -> bool:
-    """Run a tool in ``folder``, on files there, unless it has run on the same before.
+def run_step(folder: Path, name: str, tool: Tool, arguments, available, variables=None) -> tuple:
+    """Run a tool on files in ``folder``, unless it has run on the same before.
 
     It works in a folder of its own, and its files are moved over when it has ended well.
 
@@ -25,25 +25,30 @@ def run_step(folder: Path, name: str, tool: Tool, arguments, variables=None) -> 
         Of the step; its log is ``NAME.log``.
     tool : Tool
     arguments : sequence of str
-        Of which those that name files in ``folder`` are taken for inputs, and so is what a script (``.ys``) among them names.
+    available : set of str
+        Files in ``folder`` that are there for this step: those that the arguments name, or a script (``.ys``) among them,
+        are its inputs.
     variables : dict of str to path
         Replaced where an argument has ``$NAME``.
 
     Returns
     -------
-    bool
+    ran : bool
         Whether it had to run.
+    outputs : list of str
+        Files that it has made.
 
     Raises
     ------
     BuildError
         The tool failed: its last lines, and where its log is.
     """
-    inputs = _inputs(folder, arguments)
+    inputs = _inputs(folder, arguments, available)
     stamp = folder / f"{name}.stamp"
     digest = _digest(tool, arguments, {path: (folder / path).read_bytes() for path in inputs})
-    if _is_done(folder, stamp, digest):
-        return False
+    outputs = _outputs_if_done(folder, stamp, digest)
+    if outputs is not None:
+        return False, outputs
     stamp.unlink(missing_ok=True)
     log = folder / f"{name}.log"
     arguments = [_expand(argument, variables or {}) for argument in arguments]
@@ -62,20 +67,13 @@ def run_step(folder: Path, name: str, tool: Tool, arguments, variables=None) -> 
         for path in outputs:
             os.replace(Path(work) / path, folder / path)
     stamp.write_text(json.dumps({"digest": digest, "outputs": {path: _hash(folder / path) for path in outputs}}))
-    return True
+    return True, outputs
 
 
-def _inputs(folder, arguments):
-    """Names of files in ``folder`` that arguments name, and scripts among them."""
-    names = {argument for argument in arguments if (folder / argument).is_file()}
-    # Outputs of an earlier run are there too.
+def _inputs(folder, arguments, available):
+    names = available & set(arguments)
     for script in [name for name in names if name.endswith(".ys")]:
-        words = (folder / script).read_text().split()
-        written = {after for before, after in zip(words, words[1:]) if before == "write_json"}
-        names = {script} | {word for word in words if (folder / word).is_file()} - written
-    for option, value in zip(arguments, arguments[1:]):
-        if option in ("-l", "--log", "--fasm", "--textcfg", "--bit", "--svf", "--output_file", "--report"):
-            names.discard(value)
+        names |= available & set((folder / script).read_text().split())
     return sorted(names)
 
 
@@ -86,11 +84,12 @@ def _digest(tool, arguments, contents):
     return digest.hexdigest()
 
 
-def _is_done(folder, stamp, digest):
+def _outputs_if_done(folder, stamp, digest):
     if not stamp.exists():
-        return False
+        return None
     done = json.loads(stamp.read_text())
-    return done["digest"] == digest and all((folder / path).is_file() and _hash(folder / path) == sha for path, sha in done["outputs"].items())
+    whole = all((folder / path).is_file() and _hash(folder / path) == sha for path, sha in done["outputs"].items())
+    return sorted(done["outputs"]) if done["digest"] == digest and whole else None
 
 
 def _hash(path):
