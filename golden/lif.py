@@ -124,9 +124,12 @@ def currents(weight, spikes):
     -------
     int64 [n_samples, n_steps, n_neurons]
     """
+    # Rows whose input never spikes add nothing.
+    flat = spikes.reshape(-1, spikes.shape[-1])
+    active = np.flatnonzero(flat.any(axis=0))
+    weight, flat = weight[active], flat[:, active]
     # Sums of integers are exact in floating point below 2**24 (2**53), and BLAS is fast.
-    bound = np.abs(weight.astype(np.int64)).sum(axis=0).max(initial=0)
+    bound = np.abs(weight, dtype=np.int16).sum(axis=0, dtype=np.int64).max(initial=0)
     dtype = np.float32 if bound < 1 << 24 else np.float64
-    flat = spikes.reshape(-1, spikes.shape[-1]).astype(dtype)
-    total = flat @ weight.astype(dtype)
+    total = flat.astype(dtype) @ weight.astype(dtype)
     return total.astype(np.int64).reshape(*spikes.shape[:-1], weight.shape[1])

@@ -162,6 +162,9 @@ TINY = AudioRecipe(
 
 RECIPES = {r.name: r for r in (DEMO, MNIST_AE, _THIN_AE, TINY, _TINY_AE)}
 
+TEST_RECIPES = (TINY.name, _TINY_AE.name)
+"""They only test the training: their networks are no good."""
+
 
 def recipe(name: str, **changes):
     """A recipe by name, with some parameters changed, such as ``leave_out="yweweler"``."""

@@ -7,7 +7,6 @@ stopped and resumed: each epoch ends with a checkpoint of weights, moments and g
 import contextlib
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,8 @@ from . import datasets, evaluate, voices
 from .audio import to_mono
 from .augment import augmented_rates
 from .encode import poisson
-from .errors import UserError
+from .errors import UserError, need
+from .files import require_writable, whole_file
 from .progress import progress
 from .quantize import quantize_network, quantize_weight
 from .recipes import DECAY, AutoencoderRecipe, Phase, parameters, recipe
@@ -40,7 +40,8 @@ def train(recipe_name, data_dir=None, out=None, resume=False, seed=DEFAULT_SEED,
         The network file; ``<recipe>.lif`` unless given. The checkpoint lies beside it while
         training lasts, as ``<out>.checkpoint``.
     resume : bool
-        Continue from that checkpoint, if there is one.
+        Continue from that checkpoint, if there is one. Without it an existing checkpoint is refused,
+        so that nobody loses hours by a forgotten word.
     seed : int
     log : function of a str
     changes :
@@ -53,13 +54,18 @@ def train(recipe_name, data_dir=None, out=None, resume=False, seed=DEFAULT_SEED,
     Raises
     ------
     UserError
-        Unknown recipe, missing data or packages, an unwritable folder, a checkpoint of another
-        training.
+        Unknown recipe, missing or too few data, missing packages, an unwritable place, a checkpoint
+        of another training: all of them before the first epoch.
     """
     chosen = recipe(recipe_name, **changes)
-    out = Path(out or f"{recipe_name}.lif")
-    _require_writable(out)
-    run = _Run(chosen, seed, data_dir, out.with_name(out.name + ".checkpoint"), resume, log)
+    out = f"{recipe_name}.lif" if out is None else out
+    require_writable(out)
+    out = Path(out)
+    checkpoint = checkpoint_of(out)
+    if checkpoint.exists() and not resume:
+        raise UserError(f"{str(checkpoint)!r} is left of a training that was stopped: go on with --resume, or remove it to start afresh")
+    _require_packages(chosen)
+    run = _Run(chosen, seed, data_dir, checkpoint, resume, log, _fingerprint(chosen, data_dir))
     with _one_blas_thread():
         if isinstance(chosen, AutoencoderRecipe):
             network = _train_autoencoder_alone(run)
@@ -70,15 +76,32 @@ def train(recipe_name, data_dir=None, out=None, resume=False, seed=DEFAULT_SEED,
     return network
 
 
-def _require_writable(out):
-    if not out.parent.is_dir():
-        raise UserError(f"output folder {str(out.parent)!r} does not exist: create it, or choose another with --out")
-    probe = out.with_name(f".{out.name}.probe")
+def checkpoint_of(out) -> Path:
+    """Where the checkpoint of a training that writes ``out`` lies."""
+    out = Path(out)
+    return out.with_name(out.name + ".checkpoint")
+
+
+def _require_packages(chosen):
+    if isinstance(chosen, AutoencoderRecipe):
+        return
     try:
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise UserError(f"cannot write into {str(out.parent)!r}: {error.strerror}; choose another with --out") from None
+        import soundfile  # noqa: F401
+    except (ImportError, OSError):
+        raise need("soundfile", "train", "reading the recordings") from None
+    if chosen.voice_rates and not voices.available():
+        raise need("espeakng-loader", "train", "the synthetic voices of this recipe")
+
+
+def _fingerprint(chosen, data_dir) -> str:
+    """Of the data: the images, and the recordings' names and sizes."""
+    digest = hashlib.sha256()
+    for array in datasets.mnist("train", data_dir):
+        digest.update(np.ascontiguousarray(array))
+    if not isinstance(chosen, AutoencoderRecipe):
+        for r in datasets.fsdd("train", data_dir):
+            digest.update(f"{r.path.name} {r.path.stat().st_size}\n".encode())
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager
@@ -103,13 +126,16 @@ class _Run:
     checkpoint: Path
     resume: bool
     log: object
+    data: str = ""
 
     def __post_init__(self):
         self.rng = np.random.default_rng(self.seed)
-        described = json.dumps([parameters(self.recipe), self.seed], sort_keys=True)
+        described = json.dumps([parameters(self.recipe), self.seed, self.data], sort_keys=True)
         self.identity = hashlib.sha256(described.encode()).hexdigest()
         self.saved = _load_checkpoint(self.checkpoint, self.identity) if self.resume else None
         self.finished = {}          # weights of the stages that are done
+        if self.resume and not self.saved:
+            self.log(f"no checkpoint {str(self.checkpoint)!r}: starting with the first epoch")
         if self.saved:
             self.finished = self.saved["finished"]
             self.rng.bit_generator.state = self.saved["rng"]
@@ -193,10 +219,8 @@ def _save_checkpoint(path, identity, values):
         return {"value": value}
 
     text = json.dumps({"identity": identity, "values": strip(values)})
-    part = path.with_name(f".{path.name}.part")
-    with open(part, "wb") as file:
+    with whole_file(path) as part, open(part, "wb") as file:
         np.savez(file, header=np.frombuffer(text.encode(), np.uint8), **arrays)
-    os.replace(part, path)
 
 
 def _load_checkpoint(path, identity):
@@ -206,11 +230,12 @@ def _load_checkpoint(path, identity):
         # Opened here, because np.load leaves a damaged file open.
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             header = json.loads(archive["header"].tobytes())
+            header["identity"], header["values"]
             arrays = {name: archive[name] for name in archive.files if name != "header"}
     except Exception as error:  # numpy and zipfile raise many kinds on damaged archives
         raise UserError(f"checkpoint {str(path)!r} cannot be read ({error}): remove it and start again") from None
     if header["identity"] != identity:
-        raise UserError(f"checkpoint {str(path)!r} belongs to another recipe or seed: remove it, or train without --resume")
+        raise UserError(f"checkpoint {str(path)!r} belongs to another recipe, seed or data: remove it, or choose another --out")
 
     def fill(value):
         if "array" in value:
@@ -250,7 +275,14 @@ def _mnist(run, recipe):
     end = recipe.n_train + recipe.n_validation
     if end > len(images):
         raise UserError(f"recipe {recipe.name!r} wants {end} training images, the data have {len(images)}")
+    _require_batch("training images", recipe.n_train, recipe.phases)
     return images[: recipe.n_train], images[recipe.n_train : end]
+
+
+def _require_batch(what, n, phases):
+    batch = max(phase.batch for phase in phases)
+    if n < batch:
+        raise UserError(f"{n} {what} are fewer than a batch of {batch}: add some")
 
 
 def _autoencoder(run, recipe):
@@ -301,6 +333,8 @@ def choose_class_images(images, labels):
     chosen = []
     for digit in range(10):
         of_digit = images[labels == digit]
+        if not len(of_digit):
+            raise UserError(f"the training images hold no {digit}: each digit needs one")
         z = evaluate.normalise(of_digit)
         mean = evaluate.normalise(z.mean(axis=0)[None])
         chosen.append(of_digit[np.argmin(np.mean((z - mean) ** 2, axis=1))])
@@ -329,6 +363,9 @@ class _Speech:
             # Every k-th, so that a quick test meets all digits and speakers.
             train_set = train_set[:: max(1, len(train_set) // recipe.n_recordings)]
         validation_set = [r for r in recordings if r.index in recipe.validation_indices]
+        if not validation_set:
+            indices = ", ".join(map(str, recipe.validation_indices))
+            raise UserError(f"none of {len(recordings)} recordings is kept for validation: it takes those of index {indices}, so add some")
         self.samples, self.digits = [], []
         for r in progress(train_set, "recordings"):
             self._add(*r.read(), r.digit, str(r.path))
@@ -340,6 +377,7 @@ class _Speech:
                 self._add(samples, rate_hz, digit, name)
             self.voice_validation = evaluate.voice_rates(self.front_end, voices.VALIDATION_VOICES)
         self.digits = np.array(self.digits)
+        _require_batch("utterances", len(self.samples), recipe.phases)
 
     def _add(self, samples, rate_hz, digit, name):
         self.samples.append(to_mono(samples, rate_hz, self.front_end.sample_rate_hz, name).astype(np.float32))
@@ -361,9 +399,12 @@ class _Speech:
 
 def _train_audio(run):
     recipe = run.recipe
-    encoder, decoder = _autoencoder(run, recipe.autoencoder)
     images, labels = datasets.mnist("train", run.data_dir)
     class_images = choose_class_images(images, labels)
+    # Before the first epoch, so that too few images and bad recordings are told at once.
+    _mnist(run, recipe.autoencoder)
+    speech = _Speech(run)
+    encoder, decoder = _autoencoder(run, recipe.autoencoder)
     # A generator of its own: a resumed training must meet the same targets without the draws before.
     target_rng = np.random.default_rng([run.seed, 1])
     states = hidden_states(encoder, class_images, recipe.hidden_state_steps, target_rng)
@@ -371,7 +412,6 @@ def _train_audio(run):
     # The audiocoder learns to drive the decoder that the hardware will run.
     integers, scale = quantize_weight(decoder, recipe.weight_bits)
     decoder = integers.astype(np.float32) / np.float32(scale)
-    speech = _Speech(run)
     max_rate = recipe.front_end.max_rate
 
     def step(phase, weights, batch, optimizer, learning_rate):

@@ -3,14 +3,18 @@
 These are the only ways from the host to the hardware description and its simulation.
 """
 
+import os
+import sys
 from importlib.util import find_spec
+from pathlib import Path
 
-from ..golden.errors import need
+from ..golden.errors import UserError, need
 
 
 def load_sim():
     """The package `lifarray.sim`; UserError where its extra is not installed."""
     _require("simulating the core", "amaranth", "cocotb", "cocotbext.axi")
+    _require_cache()
     from .. import sim
 
     return sim
@@ -22,6 +26,22 @@ def load_random_networks():
     from ..sim import random_networks
 
     return random_networks
+
+
+def load_throughput():
+    """The module `lifarray.sim.throughput`; UserError where its extra is not installed."""
+    load_sim()
+    from ..sim import throughput
+
+    return throughput
+
+
+def load_sweep():
+    """The module `lifarray.sim.sweep`; UserError where its extra is not installed."""
+    load_sim()
+    from ..sim import sweep
+
+    return sweep
 
 
 def load_board_simulation():
@@ -63,6 +83,7 @@ def load_formal():
 def load_hw():
     """The package `lifarray.hw`; UserError where its extra is not installed."""
     _require("making Verilog", "amaranth")
+    _require_cache()
     from .. import hw
 
     return hw
@@ -107,3 +128,14 @@ def _require(purpose, *modules, extra="sim"):
             found = None
         if found is None:
             raise need(module, extra, purpose)
+
+
+def _require_cache():
+    """Amaranth's Yosys is compiled at its first use, into the user's cache, and fails in many lines where it cannot write."""
+    if sys.platform != "linux":
+        return
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    try:
+        (cache / "wasmtime").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to the cache {str(cache)!r}: {error.strerror}; name another folder in XDG_CACHE_HOME") from None

@@ -58,7 +58,8 @@ class SimulatedBoard:
         if not self.config.local_pages:
             top = BoardTop(self.config, MEMORY_BYTES, core=top)
             sources.append(STORAGE)
-        build_dir = runner.build(verilog(top or LocalCore(self.config)), found, sources=sources, optimize=NETLIST_OPTIMIZE if netlist else "-O2")
+        optimize = NETLIST_OPTIMIZE if netlist else "-O2"
+        build_dir = runner.build(verilog(top or LocalCore(self.config)), found, sources=sources, progress=True, optimize=optimize)
         self._simulator = SimulatorProcess(build_dir, found, "lifarray.sim.board_bench")
         self.folder = self._simulator.folder
         self._ask = self._simulator.ask

@@ -3,11 +3,12 @@
 // in one in which "dump" is high, words "first" to "last" are written to dump.hex.
 module lifarray_sim_memory #(
     parameter WIDTH = 64,
-    parameter DEPTH = 1024
+    parameter DEPTH = 1024,
+    parameter PORTS = 1
 ) (
     input                    clk,
-    input  [31:0]            read_address,
-    output [WIDTH-1:0]       read_data,
+    input  [32*PORTS-1:0]    read_address,
+    output [WIDTH*PORTS-1:0] read_data,
     input  [31:0]            write_address,
     input  [WIDTH-1:0]       write_data,
     input  [WIDTH/8-1:0]     write_enable
@@ -30,7 +31,11 @@ module lifarray_sim_memory #(
   end
 
   localparam BITS = $clog2(DEPTH);
-  assign read_data = storage[read_address[BITS-1:0]];
+  genvar port;
+  generate
+    for (port = 0; port < PORTS; port = port + 1)
+      assign read_data[WIDTH*port+:WIDTH] = storage[read_address[32*port+:BITS]];
+  endgenerate
 
   always @(posedge clk) begin
     if (load) $readmemh("load.hex", storage);

@@ -6,46 +6,67 @@ from pathlib import Path
 
 import numpy as np
 
-from lifarray.golden.config import CoreConfig
-from lifarray.golden.network import Network
 from lifarray.golden.program import Program
+
+from .memory import write_image
+
+PROGRESS_CYCLES = 10_000
+"""The run tells each time that so many cycles have passed."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One network and the spikes it runs on.
+    """Descriptor lists to run on what lies in memory, and where to find what they leave.
 
     Parameters
     ----------
-    program : Program
-    spikes : bool [n_samples, n_steps, fan_in]
+    bus_bits : int
+    base, end : int
+        Addresses that the core may touch.
+    weights : (int, int)
+        First address of the weights, and just beyond the last.
+    setup : (int, int) or None
+        Address and number of descriptors of the list that loads the weights, if they are to stay.
+    lists : list of (int, int)
+        The same of each run.
+    regions : dict of str to (int, int)
+        Address and 64-bit words of each output.
     """
 
-    program: Program
-    spikes: np.ndarray
-
-    def save(self, folder: Path):
-        program = self.program
-        program.network.save(folder / "network.lif")
-        np.save(folder / "spikes.npy", self.spikes)
-        settings = {
-            "config": asdict(program.config),
-            "base": program.base,
-            "read_vmem": program.read_vmem,
-        }
-        (folder / "job.json").write_text(json.dumps(settings))
+    bus_bits: int
+    base: int
+    end: int
+    weights: tuple
+    setup: "tuple | None"
+    lists: list
+    regions: dict
 
     @classmethod
     def load(cls, folder: Path) -> "Job":
-        settings = json.loads((folder / "job.json").read_text())
-        spikes = np.load(folder / "spikes.npy")
-        network = Network.load(folder / "network.lif")
-        n_samples, n_steps, _ = spikes.shape
-        config = CoreConfig(**settings["config"])
-        program = Program(network, config, n_samples, n_steps, settings["base"], settings["read_vmem"])
-        return cls(program, spikes)
+        return cls(**json.loads((folder / "job.json").read_text()))
 
-    def image(self) -> dict:
-        """Everything that memory holds before the run: address to words."""
-        program = self.program
-        return {**program.weight_image(), **program.list_image(), **program.input_image(self.spikes)}
+
+def prepare(folder: Path, program: Program, spikes):
+    """Write the job, one run a pass of samples, and ``memory.bin``, what memory holds before.
+
+    ``spikes`` is bool [n_samples, n_steps, fan_in].
+    """
+    n_layers = len(program.network.layers)
+    weights = program.weight_image()
+    job = Job(
+        program.config.bus_bits,
+        program.base,
+        program.end,
+        (min(weights), max(address + words.nbytes for address, words in weights.items())),
+        (program.setup_address, program.setup_count) if program.resident else None,
+        [(program.list_address_of(g), n_layers) for g in range(len(program.groups))],
+        {"/".join(map(str, key)): region for key, region in program.output_regions().items()},
+    )
+    (folder / "job.json").write_text(json.dumps(asdict(job)))
+    write_image(folder / "memory.bin", {**weights, **program.list_image(), **program.input_image(spikes)}, program.config.bus_bits)
+
+
+def read_outputs(folder: Path, program: Program) -> dict:
+    """The words of `Program.output_regions`, as the run left them in ``outputs.npz``."""
+    with np.load(folder / "outputs.npz") as outputs:
+        return {key: outputs["/".join(map(str, key))] for key in program.output_regions()}

@@ -3,20 +3,17 @@
 import numpy as np
 
 
-def as_beats(words, bus_bits: int):
-    """Little-endian uint64 words as memory beats of ``bus_bits``."""
-    return np.ascontiguousarray(words, dtype="<u8").view(f"<u{bus_bits // 8}")
-
-
 def write_image(path, image: dict, bus_bits: int):
-    """Write address to uint64 array as a ``$readmemh`` file."""
-    digits = bus_bits // 4
-    with open(path, "w") as file:
+    """Write address to little-endian uint64 array as a file for ``sim/memory.v``.
+
+    The file holds memory from address 0; what no array covers is a hole.
+    """
+    beat = bus_bits // 8
+    with open(path, "wb") as file:
         for address in sorted(image):
-            file.write(f"@{address * 8 // bus_bits:x}\n")
-            beats = as_beats(image[address], bus_bits)
-            file.write("\n".join(f"{beat:0{digits}x}" for beat in beats.tolist()))
-            file.write("\n")
+            words = np.ascontiguousarray(image[address], dtype="<u8")
+            file.seek(address)
+            file.write(words.view(f"<u{beat}").astype(f">u{beat}").tobytes())
 
 
 def read_words(storage, address: int, n_words: int, bus_bits: int):

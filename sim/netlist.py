@@ -18,7 +18,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from lifarray.golden.config import CoreConfig
-from lifarray.golden.errors import UserError
+from lifarray.golden.errors import ToolError, UserError
 from lifarray.golden.registers import MAP_SIZE
 from lifarray.hw.axi import Axi3Signature, Axi4LiteSignature
 from lifarray.hw.local_memory import WINDOW_BITS
@@ -113,7 +113,7 @@ class NetlistFile:
                 command = [sys.executable, "-m", "lifarray.hw.yosys", "-q", "-l", str(work / "log"), str(work / "script.ys")]
                 done = subprocess.run(command, capture_output=True, text=True)
                 if done.returncode:
-                    raise RuntimeError(f"yosys cannot turn {self.path} into Verilog: {(work / 'log').read_text()[-1000:]}")
+                    raise ToolError(f"yosys cannot turn {self.path} into Verilog: {(work / 'log').read_text()[-1000:]}")
                 (work / "out.v").replace(cached)
         return cached
 

@@ -1,6 +1,8 @@
 """A simulator in a process of its own, which does what it is asked for through a socket."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -10,13 +12,16 @@ from concurrent.futures import TimeoutError as NotYet
 from multiprocessing.connection import Listener
 from pathlib import Path
 
-from lifarray.golden.errors import UserError
+from lifarray.golden.errors import ToolError, UserError
 
-from .board_process import SOCKET
+from .board_process import BUSY, SOCKET
 from .runner import Simulator
 
 START_SECONDS = 120
 """Longest wait for the simulator to start, on a loaded machine."""
+
+ANSWER_SECONDS = 120
+"""Longest wait for a sign of life from it, which it gives every few seconds at most."""
 
 
 class SimulatorProcess:
@@ -64,7 +69,7 @@ class SimulatorProcess:
                     break
         tail = self._log_tail()
         listener.close()
-        raise RuntimeError(f"the simulated board did not start on {self._name}; its log ends with\n{tail}")
+        raise ToolError(f"the simulated board did not start on {self._name}; its log ends with\n{tail}")
 
     def _log_tail(self):
         return "\n".join(log.read_text(errors="replace")[-2000:] for log in sorted(self.folder.glob("*.log")))
@@ -78,9 +83,16 @@ class SimulatorProcess:
     def _transact(self, request):
         try:
             self._host.send(request)
-            return self._host.recv()
+            while True:
+                if not self._host.poll(ANSWER_SECONDS):
+                    _kill(self.process)
+                    why = f"the simulator hung in {request[0]}: no sign of life for {ANSWER_SECONDS} s"
+                    raise ToolError(f"{why}; its log ends with\n{self._log_tail()}")
+                answer = self._host.recv()
+                if answer != BUSY:
+                    return answer[1]
         except (EOFError, OSError):
-            raise RuntimeError(f"the simulator ended during {request[0]}; its log ends with\n{self._log_tail()}") from None
+            raise ToolError(f"the simulator ended during {request[0]}; its log ends with\n{self._log_tail()}") from None
 
     def close(self):
         """End the simulator."""
@@ -93,7 +105,13 @@ def _end(process, pool, temporary):
     try:
         process.wait(timeout=1)
     except subprocess.TimeoutExpired:
-        process.terminate()
-        process.wait()
+        _kill(process)
     pool.shutdown(wait=False)
     temporary.cleanup()
+
+
+def _kill(process):
+    """The process that runs the simulator, and the simulator: they are a process group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

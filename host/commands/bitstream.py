@@ -87,9 +87,6 @@ def run(args):
             command = " ".join(["lifarray", *sys.argv[1:]])
             print(NEXT_STEPS.format(error=error, minimum=hw.OPENXC7_MINIMUM, chipdb=hw.CHIPDB, command=command), file=sys.stderr)
             return EXIT_TOOLS_MISSING
-        except hw.BuildError as error:
-            print(f"lifarray: {error}", file=sys.stderr)
-            return 1
     if args.json:
         print_json(manifest)
     else:
@@ -120,7 +117,7 @@ def make_design(args, hw):
     config = best_config(sizes, args.bits) if sizes else CONFIGS[args.config or board.config]
     if memory == "local":
         pages = args.local_pages or (network_pages(sizes, args.bits, config) if sizes else board.local_pages)
-        config = config.with_(local_pages=pages)
+        config = config.with_(local_pages=pages, ports=1)
     clock_hz = args.clock_mhz * 1_000_000 if args.clock_mhz else board.clock_hz
     if board.part.startswith("xc7"):
         divisors(clock_hz)      # the PS must be able to make it

@@ -1,7 +1,5 @@
 """``lifarray info``: what a network file holds."""
 
-import numpy as np
-
 from ...golden.config import CONFIGS
 from ...golden.errors import UserError
 from ...golden.program import weight_bytes
@@ -53,7 +51,8 @@ def run(args):
     )
     print()
     # The recipe's parameters and the front end's are long: they are in --json.
-    print_figures({key: value for key, value in network.meta.items() if key in ("validation", "trained_on") or not isinstance(value, dict)})
+    shown = {key: value for key, value in network.meta.items() if key in ("validation", "trained_on") or not isinstance(value, dict)}
+    print_figures({key: value for key, value in shown.items() if value not in ("", None)})
 
 
 def describe(network) -> dict:
@@ -71,14 +70,13 @@ def describe(network) -> dict:
 
 def _describe_layer(layer):
     names = ("name", "fan_in", "n_neurons", "weight_bits", "weight_scale", "v_threshold", "v_subtract", "v_init", "decay", "frac_bits")
-    weight = layer.weight.astype(np.int64)
-    low, high = int(np.minimum(weight, 0).sum(axis=0).min()), int(np.maximum(weight, 0).sum(axis=0).max())
+    low, high = layer.current_range
     return {
         **{name: getattr(layer, name) for name in names},
         "reset_mode": layer.reset_mode,
         "bias_rows": layer.bias_rows,
-        "current_range": [low, high],
-        "current_bits": max(high.bit_length(), (-low - 1).bit_length()) + 1,
+        "current_range": [int(low.min()), int(high.max())],
+        "current_bits": layer.current_bits,
     }
 
 

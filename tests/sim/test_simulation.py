@@ -11,7 +11,7 @@ from lifarray.golden import encode
 from lifarray.golden.config import CONFIGS, CoreConfig
 from lifarray.golden.errors import UserError
 from lifarray.golden.network import Layer, Network
-from lifarray.sim import count_mismatches, runner, simulate
+from lifarray.sim import count_mismatches, runner, simulate, simulation
 from lifarray.sim.ddr import DdrTiming
 
 DEMO = Path(golden.__file__).parent / "pretrained" / "demo.lif"
@@ -52,7 +52,7 @@ def dense_job():
     return Network([layer, replace(layer, weight=layer.weight[:30])], 20), rng.random((2, 20, 40)) < 0.5
 
 
-@pytest.mark.parametrize("timing", [DdrTiming((1, 1), 1, 30), DdrTiming((1, 1), 16, 200)])
+@pytest.mark.parametrize("timing", [DdrTiming((1, 1), 1, 2.4), DdrTiming((1, 1), 16, 16)])
 def test_memory_timing_changes_cycles_only(timing):
     network, spikes = dense_job()
     simulation = simulate(network, spikes, SMALL, timing=timing, read_vmem=True)
@@ -61,8 +61,8 @@ def test_memory_timing_changes_cycles_only(timing):
 
 def test_slower_memory_takes_longer():
     network, spikes = dense_job()
-    fast = simulate(network, spikes, SMALL, timing=DdrTiming((1, 1), 16, 200))
-    slow = simulate(network, spikes, SMALL, timing=DdrTiming((1, 1), 1, 30))
+    fast = simulate(network, spikes, SMALL, timing=DdrTiming((1, 1), 16, 16))
+    slow = simulate(network, spikes, SMALL, timing=DdrTiming((1, 1), 1, 2.4))
     assert sum(c["cycles"] for c in slow.counters) > sum(c["cycles"] for c in fast.counters)
 
 
@@ -81,7 +81,8 @@ def test_mismatches_are_counted():
     assert count_mismatches(network, spikes, simulation) == 4
 
 
-def test_a_batch_larger_than_memory_is_refused():
+def test_a_batch_larger_than_memory_is_refused(monkeypatch):
+    monkeypatch.setattr(simulation, "MOST_MEMORY_BYTES", 32 << 20)
     layer = Layer("x", np.ones((60_000, 700), dtype=int), 8, v_threshold=20, v_subtract=1, decay=230)
     with pytest.raises(UserError, match="simulated memory"):
         simulate(Network([layer], 5), np.zeros((1, 5, 60_000), dtype=bool), CoreConfig(current_bits=24))
