@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 import shutil
 import sys
 from math import ceil
@@ -84,8 +85,7 @@ def run(args):
             timing = build.place_and_route(args.openxc7)
             manifest = _deliver(folder, build, simulated)
         except hw.MissingTools as error:
-            command = " ".join(["lifarray", *sys.argv[1:]])
-            print(NEXT_STEPS.format(error=error, minimum=hw.OPENXC7_MINIMUM, chipdb=hw.CHIPDB, command=command), file=sys.stderr)
+            print(NEXT_STEPS.format(error=error, minimum=hw.OPENXC7_MINIMUM, chipdb=hw.CHIPDB, command=_command(args)), file=sys.stderr)
             return EXIT_TOOLS_MISSING
     if args.json:
         print_json(manifest)
@@ -93,6 +93,20 @@ def run(args):
         print(f"\n{timing.fmax_hz / 1e6:.1f} MHz of {design.clock_hz / 1e6:g}; {hw.describe_path(timing)}")
         print(f"wrote {', '.join(str(folder / name) for name in manifest['sha256'])} and {folder / design.name}.json")
     return 0
+
+
+def _command(args) -> str:
+    """The command line of these options."""
+    words = ["lifarray bitstream"]
+    for name in ("board", "config", "network_size", "memory", "local_pages", "clock_mhz", "out"):
+        value = getattr(args, name)
+        if value is not None:
+            words.append(f"--{name.replace('_', '-')} {shlex.quote(str(value))}")
+    if args.network_size:
+        words.append(f"--bits {args.bits}")
+    if args.skip_simulation:
+        words.append("--skip-simulation")
+    return " ".join(words)
 
 
 def _say(text):

@@ -9,13 +9,17 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from lifarray.golden.config import CoreConfig
+from lifarray.golden.boards import BOARDS
+from lifarray.golden.config import CONFIGS, CoreConfig
 from lifarray.golden.errors import UserError
+from lifarray.host.netlist_check import check_netlist
 from lifarray.sim import runner
 from lifarray.sim.netlist import NetlistFile
 
 ys = pytest.importorskip("pyosys.libyosys", reason="pyosys is not installed: no netlist is simulated")
 pytest.importorskip("amaranth_boards")
+
+from lifarray.hw.build import Build, Design  # noqa: E402
 
 XC7 = """\
 synth_xilinx -family xc7 -flatten -abc9 -nodsp -noiopad -noclkbuf -top top -run begin:map_memory
@@ -121,20 +125,31 @@ def test_uses_without_a_model_are_refused(tmp_path):
 TINY = CoreConfig(lanes=4, fire_units=2, weight_fifo_words=64, stream_fifo_words=32)
 
 
-@pytest.mark.parametrize(
-    "board, local_pages, clock_hz",
-    [
-        ("pynq-z2", 0, 100_000_000),
-        pytest.param("pynq-z1", 3, 100_000_000, marks=pytest.mark.long),
-        # Ten cycles a bit of the serial line.
-        ("ulx3s-85f", 3, 10_000_000),
-    ],
-)
-def test_a_small_network_on_a_netlist(board, local_pages, clock_hz, tmp_path):
-    from lifarray.host.netlist_check import check_netlist
-    from lifarray.hw.build import Build, Design
-
-    design = Design(board, TINY.with_(local_pages=local_pages), clock_hz)
+@pytest.mark.parametrize("local_pages", [0, pytest.param(3, marks=pytest.mark.long)])
+def test_a_small_network_on_the_netlist_of_a_pynq_z2(local_pages, tmp_path):
+    design = Design("pynq-z2", TINY.with_(local_pages=local_pages), 100_000_000)
     build = Build(design, tmp_path)
-    assert build.netlist.counts["DSP48E1"] == 0
+    assert build.netlist.counts["PS7"] == 1
     assert check_netlist(build.netlist_path, design)
+
+
+def test_a_ulx3s_from_python_packages_alone(tmp_path):
+    """Netlist, a network on it over the serial line, place and route, a bitstream that unpacks."""
+    design = Design("ulx3s-85f", TINY.with_(local_pages=3), 10_000_000)     # ten cycles a bit of the line
+    build = Build(design, tmp_path)
+    build.netlist  # noqa: B018
+    assert check_netlist(build.netlist_path, design)
+    timing = build.place_and_route()
+    assert timing.fmax_hz > design.clock_hz and timing.path
+    assert build.bitstream_path.stat().st_size > 100_000
+    # What a damaged bitstream would be told by.
+    again = tmp_path / f"{design.top}.again.bit"
+    assert again.read_bytes() == build.bitstream_path.read_bytes()
+    assert build.manifest()["resources"]["block RAM"] > 8
+
+
+@pytest.mark.long
+def test_the_usual_ulx3s_reaches_its_clock(tmp_path):
+    board = BOARDS["ulx3s-85f"]
+    build = Build(Design("ulx3s-85f", CONFIGS[board.config].with_(local_pages=board.local_pages), board.clock_hz), tmp_path)
+    assert build.place_and_route().fmax_hz >= board.minimum_hz
