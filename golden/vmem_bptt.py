@@ -190,7 +190,7 @@ def vmem_batch(weights, spikes, target, optimizer, learning_rate, *, decay, trac
     Returns
     -------
     dict: "loss" (equation 8, mean per sample and step), "hidden" and "output" (mean spikes per
-    sample and step)
+    sample and step), "counts" (spike counts of layer 2, [n_samples, n_neurons])
     """
     first, second = weights
     n_steps, n_samples, _ = spikes.shape
@@ -203,7 +203,8 @@ def vmem_batch(weights, spikes, target, optimizer, learning_rate, *, decay, trac
     trace2 = make(n_samples, *second.shape, decay, dtype)
     vmem1 = np.zeros((n_samples, first.shape[1]), dtype)
     vmem2 = np.zeros((n_samples, second.shape[1]), dtype)
-    loss = hidden = output = 0.0
+    counts = np.zeros_like(vmem2)
+    loss = hidden = 0.0
     for t in range(n_steps):
         before1, out1, vmem1 = lif_step(vmem1, spikes[t] @ first, decay)
         before2, out2, vmem2 = lif_step(vmem2, out1 @ second, decay)
@@ -220,9 +221,9 @@ def vmem_batch(weights, spikes, target, optimizer, learning_rate, *, decay, trac
         trace2.reset(out2)
         loss += 0.5 * float(np.sum(error * error))
         hidden += float(out1.sum())
-        output += float(out2.sum())
+        counts += out2
     count = n_steps * n_samples
-    return {"loss": loss / count, "hidden": hidden / count, "output": output / count}
+    return {"loss": loss / count, "hidden": hidden / count, "output": float(counts.sum()) / count, "counts": counts}
 
 
 def normalise(images):
@@ -252,6 +253,30 @@ def image_loss(counts, target):
     d_centred = (d_z - d_z.mean(axis=-1, keepdims=True)) / (sigma + floor)
     d_centred -= z * np.mean(d_z * z, axis=-1, keepdims=True) / np.maximum(sigma, floor)
     return loss, d_centred
+
+
+def class_loss(counts, labels, sharpness=10.0):
+    """Cross-entropy of the classes, each an output neuron, and its gradient.
+
+    The softmax runs over the shares of all output spikes, times ``sharpness``.
+
+    counts: [n_samples, n_classes] spike counts; labels: int [n_samples].
+    Returns (loss of each sample [n_samples], d(sum of losses)/d(counts) [n_samples, n_classes]).
+    """
+    scale = counts.dtype.type(sharpness)
+    # One spike more than there are: a silent output has shares too.
+    total = counts.sum(axis=-1, keepdims=True) + 1
+    share = counts / total
+    score = scale * (share - share.max(axis=-1, keepdims=True))
+    probability = np.exp(score)
+    probability /= probability.sum(axis=-1, keepdims=True)
+    rows = np.arange(len(labels))
+    loss = -np.log(probability[rows, labels] + counts.dtype.type(1e-12))
+    d_share = probability
+    d_share[rows, labels] -= 1
+    d_share *= scale
+    d_counts = (d_share - (d_share * share).sum(axis=-1, keepdims=True)) / total
+    return loss, d_counts
 
 
 def backward(weights, spikes, results, d_output, decay, slope, trained, d_hidden=None):
@@ -299,30 +324,35 @@ def backward(weights, spikes, results, d_output, decay, slope, trained, d_hidden
     return gradients
 
 
-def rate_bptt_batch(weights, spikes, target, optimizer, learning_rate, *, decay, slope=4.0, trained=None, spike_price=None):
-    """Train on one batch by backpropagation through time of the images' error (not in the paper).
+def rate_bptt_batch(
+    weights, spikes, target, optimizer, learning_rate, *, decay, slope=4.0, trained=None, spike_price=None, loss=image_loss
+):
+    """Train on one batch by backpropagation through time of a loss on spike counts (not in the paper).
 
     Parameters
     ----------
-    weights : list of [fan_in, n_neurons]; those that are trained are updated in place
+    weights : list of [fan_in, n_neurons]
+        What runs: the optimizer's arrays, or what they are when rounded.
     spikes : [n_steps, n_samples, fan_in]
-    target : [n_samples, n] normalised images
-    optimizer : Adam over the trained weights, in their order
+    target : what ``loss`` takes: normalised images [n_samples, n], or labels [n_samples]
+    optimizer : Adam over the trained weights, in their order; updates them
     trained : list of bool, optional
         Which layers to train; all unless given.
     spike_price : list of float, optional
         For each layer, loss added for each spike per neuron and step: events are clock cycles.
+    loss : function
+        `image_loss` or `class_loss`.
 
     Returns
     -------
-    dict: "loss" (mean square error), "hidden" (mean spikes per sample and step of the last hidden
+    dict: "loss" (mean over the samples), "hidden" (mean spikes per sample and step of the last hidden
     layer), "output"
     """
     trained = trained or [True] * len(weights)
     results = forward(weights, spikes, decay)
     n_steps, n_samples, _ = spikes.shape
     counts = results[-1][1].sum(axis=0)
-    loss, d_counts = image_loss(counts, target)
+    losses, d_counts = loss(counts, target)
     d_counts /= n_samples
     prices = None
     if spike_price:
@@ -331,4 +361,4 @@ def rate_bptt_batch(weights, spikes, target, optimizer, learning_rate, *, decay,
     optimizer.step([g for g in gradients if g is not None], learning_rate)
     count = n_steps * n_samples
     hidden = float(results[-2][1].sum()) / count if len(results) > 1 else 0.0
-    return {"loss": float(loss.mean()), "hidden": hidden, "output": float(counts.sum()) / count}
+    return {"loss": float(losses.mean()), "hidden": hidden, "output": float(counts.sum()) / count}

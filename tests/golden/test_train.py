@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from lifarray.golden import evaluate, recipes, train
+from lifarray.golden import evaluate, recipes, stage, train, train_speech
 from lifarray.golden.audio import FrontEnd
 from lifarray.golden.augment import Augmentation, augmented_rates, coloured_noise
 from lifarray.golden.errors import UserError
@@ -84,12 +84,12 @@ def test_the_network_records_what_made_it_and_can_be_evaluated(trained, data_dir
 @pytest.mark.parametrize("refit, first", [(False, 10), (True, 5)])
 def test_test_recordings_are_never_trained_on_and_validation_only_after_it(data_dir, monkeypatch, refit, first):
     heard = []
-    monkeypatch.setattr(train.datasets.Recording, "read", lambda self: (heard.append(self), (np.ones(8000), 8000))[1])
-    monkeypatch.setattr(train, "to_mono", lambda samples, *rest: samples)
-    monkeypatch.setattr(train.evaluate, "recording_rates", lambda front_end, recordings: recordings)
+    monkeypatch.setattr(train_speech.datasets.Recording, "read", lambda self: (heard.append(self), (np.ones(8000), 8000))[1])
+    monkeypatch.setattr(train_speech, "to_mono", lambda samples, *rest: samples)
+    monkeypatch.setattr(train_speech.evaluate, "recording_rates", lambda front_end, recordings: recordings)
     recipe = recipes.recipe("demo", voice_rates=(), leave_out="lucas", refit=refit)
-    run = train._Run(recipe, 0, data_dir, checkpoint=None, resume=False, log=silent)
-    speech = train._Speech(run)
+    run = stage.Run(recipe, 0, data_dir, log=silent)
+    speech = train_speech.Speech(run)
     assert {r.index for r in heard} == set(range(first, 50))
     assert {r.index for r in speech.validation} == set(range(5, 10))
     assert "lucas" not in {r.speaker for r in [*heard, *speech.validation]}
@@ -102,14 +102,14 @@ def test_class_images_are_the_ones_nearest_to_the_mean():
     images = np.clip(prototypes[labels] + rng.integers(-50, 50, (60, 28, 28)), 0, 255).astype(np.uint8)
     images[::6] = prototypes            # the first of each class is its prototype, the likely nearest
     shuffle = rng.permutation(60)
-    np.testing.assert_array_equal(train.choose_class_images(images[shuffle], labels[shuffle]), prototypes)
+    np.testing.assert_array_equal(train_speech.choose_class_images(images[shuffle], labels[shuffle]), prototypes)
 
 
 def test_hidden_states_are_the_encoders_spikes():
     images = np.zeros((10, 28, 28), np.uint8)
     images[3] = 255                     # this one spikes in every step, the others never
     encoder = np.full((784, 5), 0.01, np.float32)
-    states = train.hidden_states(encoder, images, 15, np.random.default_rng(0))
+    states = train_speech.hidden_states(encoder, images, 15, np.random.default_rng(0))
     assert states.shape == (15, 10, 5)
     assert states[:, 3].all() and not np.delete(states, 3, axis=1).any()
 
