@@ -154,7 +154,7 @@ MNIST_AE_INT4 = replace(
 MNIST_AE_INT4_THIN = replace(
     MNIST_AE_INT4,
     name="mnist-ae-int4-thin",
-    phases=(_START, replace(_REFINE, spike_price=(0.3, 0.0)), replace(_TO_4_BITS, spike_price=(0.3, 0.0))),
+    phases=(_START, _REFINE, replace(_TO_4_BITS, epochs=24, learning_rate=2e-3, spike_price=(0.2, 0.0))),
 )
 
 MNIST_CLASSIFIER_INT4 = ClassifierRecipe(

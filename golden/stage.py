@@ -100,24 +100,27 @@ class Run:
         for p in range(first_phase, len(phases)):
             phase = phases[p]
             optimizer = Adam([w for w, t in zip(weights, trained, strict=True) if t], weight_decay=phase.weight_decay)
+            scales = [quantize_weight(w, phase.weight_bits)[1] for w in weights] if phase.weight_bits else None
             if mid and p == first_phase and first_epoch:
                 optimizer.load(mid["optimizer"])
+                scales = mid["scales"]
             for epoch in range(first_epoch if p == first_phase else 0, phase.epochs):
                 n, iterator = batches(phase, self.rng)
                 figures = []
                 label = f"{name}, {phase.rule}, epoch {epoch + 1}/{phase.epochs}"
-                used = _Rounded(weights, phase.weight_bits)
                 for b, batch in enumerate(progress(iterator, label, total=n)):
                     done = (epoch * n + b) / (phase.epochs * n)
                     rate = phase.final_rate + (phase.learning_rate - phase.final_rate) * 0.5 * (1 + np.cos(np.pi * done))
-                    figures.append(step(phase, weights, used(), batch, optimizer, rate))
+                    figures.append(step(phase, weights, _used(weights, phase, scales), batch, optimizer, rate))
                     if phase.weight_limit:
                         for w in optimizer.params:
                             np.clip(w, -phase.weight_limit, phase.weight_limit, out=w)
                 self._record(name, phase, epoch, figures)
-                found = validate(weights)
+                # Already rounded, a network of them finds the scales that they were trained with.
+                used = _used(weights, phase, scales)
+                found = validate(used)
                 if keep_last or found[measure] <= best_figure:
-                    best, best_figure = [w.copy() for w in weights], found[measure]
+                    best, best_figure = [w.copy() for w in used], found[measure]
                 mean = {key: float(np.mean([f[key] for f in figures])) for key in figures[0]}
                 self.log(f"{label}: " + ", ".join(f"{k} {v:.4g}" for k, v in mean.items()) + "; validation " + _text(found))
                 last_epoch = epoch + 1 == phase.epochs
@@ -129,6 +132,7 @@ class Run:
                     best=best,
                     best_figure=best_figure,
                     optimizer=optimizer.state(),
+                    scales=scales,
                 )
         self.finished[name] = best
         return best
@@ -145,17 +149,11 @@ class Run:
         save_checkpoint(self.checkpoint, self.identity, values)
 
 
-class _Rounded:
-    """The weights as so many bits hold them, by scales chosen once an epoch; 0 bits: as they are."""
-
-    def __init__(self, weights, bits):
-        self.weights, self.bits = weights, bits
-        self.scales = [quantize_weight(w, bits)[1] for w in weights] if bits else None
-
-    def __call__(self):
-        if not self.bits:
-            return self.weights
-        return [round_weight(w, self.bits, scale) for w, scale in zip(self.weights, self.scales, strict=True)]
+def _used(weights, phase, scales):
+    """The weights to run with: rounded to what the phase's bits hold, or as they are."""
+    if not phase.weight_bits:
+        return weights
+    return [round_weight(w, phase.weight_bits, scale) for w, scale in zip(weights, scales, strict=True)]
 
 
 def _text(figures):
