@@ -104,6 +104,12 @@ class AudioRecipe:
     phases : tuple of Phase
         "vmem" trains the audiocoder on the hidden states, as the paper does; "bptt" trains it
         through the decoder, which stays as it is.
+    augmentation : Augmentation or None
+        How training utterances are varied.
+    variants : int
+        Each utterance is varied that often, before training; 0: anew whenever it is met.
+    pairing : str
+        The paper's dataset "A", one image a digit, or "B", an image of its own for each utterance.
     n_steps : int
         Time steps of an utterance.
     hidden_state_steps : int
@@ -125,7 +131,9 @@ class AudioRecipe:
     autoencoder: AutoencoderRecipe
     phases: tuple
     front_end: FrontEnd = field(default_factory=FrontEnd)
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    augmentation: Augmentation | None = field(default_factory=Augmentation)
+    variants: int = 0
+    pairing: str = "A"
     hidden: int = 224
     n_steps: int = 60
     hidden_state_steps: int = 15
@@ -154,7 +162,7 @@ MNIST_AE_INT4 = replace(
 MNIST_AE_INT4_THIN = replace(
     MNIST_AE_INT4,
     name="mnist-ae-int4-thin",
-    phases=(_START, _REFINE, replace(_TO_4_BITS, epochs=24, learning_rate=2e-3, spike_price=(0.2, 0.0))),
+    phases=(_START, _REFINE, replace(_TO_4_BITS, epochs=16, learning_rate=2e-3, spike_price=(0.35, 0.0))),
 )
 
 MNIST_CLASSIFIER_INT4 = ClassifierRecipe(

@@ -33,11 +33,22 @@ def lif_step(vmem, current, decay):
     return before, spikes, before * (1 - spikes)
 
 
-def surrogate(vmem, slope=1.0):
-    """Equation 4 (15): derivative of a sigmoid centred on the threshold; the paper's slope is 1."""
-    x = np.minimum(np.abs(slope * (vmem - V_THRESHOLD)), 30.0)
-    e = np.exp(-x)
-    return slope * e / (1 + e) ** 2
+def surrogate(vmem, slope=1.0, out=None):
+    """Equation 4 (15): derivative of a sigmoid centred on the threshold; the paper's slope is 1.
+
+    ``out``: an array of vmem's shape for the result. Nothing else is allocated but one more.
+    """
+    x = np.subtract(vmem, V_THRESHOLD, out=out)
+    x *= slope
+    np.abs(x, out=x)
+    np.minimum(x, 30.0, out=x)
+    np.negative(x, out=x)
+    np.exp(x, out=x)
+    square = x + 1
+    square *= square
+    x *= slope
+    x /= square
+    return x
 
 
 class SeparableTrace:
@@ -307,13 +318,19 @@ def backward(weights, spikes, results, d_output, decay, slope, trained, d_hidden
         before, out = results[layer]
         n_steps, n_samples, n = before.shape
         dtype = before.dtype.type
-        d_vmem = surrogate(before, dtype(slope))
-        if d_hidden and d_hidden[layer]:
-            d_spikes = d_spikes + dtype(d_hidden[layer])
-        d_vmem *= d_spikes
-        keep = (1 - out) * dtype(decay)
-        for t in range(n_steps - 2, -1, -1):
-            d_vmem[t] += keep[t] * d_vmem[t + 1]
+        slope, decay = dtype(slope), dtype(decay)
+        price = dtype(d_hidden[layer]) if d_hidden and d_hidden[layer] else None
+        d_spikes = np.broadcast_to(d_spikes, before.shape)
+        d_vmem = np.empty_like(before)
+        # One step at a time: its arrays stay in the cache.
+        for t in range(n_steps - 1, -1, -1):
+            d_step = surrogate(before[t], slope, out=d_vmem[t])
+            d_step *= d_spikes[t] if price is None else d_spikes[t] + price
+            if t < n_steps - 1:
+                keep = 1 - out[t]
+                keep *= decay
+                keep *= d_vmem[t + 1]
+                d_step += keep
         flat = d_vmem.reshape(-1, n)
         if trained[layer]:
             inputs = spikes if layer == 0 else results[layer - 1][1]

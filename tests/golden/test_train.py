@@ -89,7 +89,7 @@ def test_test_recordings_are_never_trained_on_and_validation_only_after_it(data_
     monkeypatch.setattr(train_speech.evaluate, "recording_rates", lambda front_end, recordings: recordings)
     recipe = recipes.recipe("demo", voice_rates=(), leave_out="lucas", refit=refit)
     run = stage.Run(recipe, 0, data_dir, log=silent)
-    speech = train_speech.Speech(run)
+    speech = train_speech.Speech(run, recipe)
     assert {r.index for r in heard} == set(range(first, 50))
     assert {r.index for r in speech.validation} == set(range(5, 10))
     assert "lucas" not in {r.speaker for r in [*heard, *speech.validation]}
