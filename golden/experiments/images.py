@@ -8,7 +8,7 @@ from .. import ann, evaluate
 from ..progress import progress
 from ..quantize import quantize_network
 from ..recipes import AutoencoderRecipe, Phase
-from ..stage import Run
+from ..stage import CURVE_POINTS, Run
 from ..train_images import LOADERS, float_counts, spikes_of, train_image_weights
 from ..vmem_bptt import normalise
 from .tasks import Result
@@ -107,10 +107,11 @@ def ann_autoencoder(parameters, context) -> Result:
 
             curve.append({"mse": []})
             ann.train_epoch(network, measured, lambda m: train[m], len(train), optimizer, rates, p["batch"], rng)
+        points = min(CURVE_POINTS, n_batches)
         curve = [
-            {"epoch": e + (i + 1) / 20, "mse": float(np.mean(part))}
+            {"epoch": e + (i + 1) / points, "mse": float(np.mean(part))}
             for e, at in enumerate(curve)
-            for i, part in enumerate(np.array_split(at["mse"], 20))
+            for i, part in enumerate(np.array_split(at["mse"], points))
         ]
         figures = {name: _ann_mse(network, images) for name, images in (("mse", test), ("validation", validation))}
     arrays = dict(zip(("w1", "b1", "w2", "b2"), network, strict=True))

@@ -11,6 +11,8 @@ from ..recipes import Phase
 from .tasks import Task
 
 SEEDS = (1, 2, 3)
+SHIPPED_SEED = 2019
+"""Of the networks that ship: the first of the best recipe's seeds."""
 FAST_IMAGES = dict(n_train=1000, n_validation=100, n_test=200)
 
 # Section 3.1: one epoch, batches of 100, learning rate 5e-4, weight decay 1e-4, moments over the
@@ -80,7 +82,6 @@ AUDIO_BEST = (
     Phase("vmem", epochs=1, learning_rate=5e-4, final_rate=5e-5, batch=50, n_steps=60),
     Phase("bptt", epochs=25, learning_rate=2e-3, batch=50, n_steps=60, slope=4.0, weight_limit=1.0),
 )
-SPEAKERS = ("jackson", "lucas", "nicolas", "theo", "yweweler", "george")
 
 
 def audiocoder(phases, pairing, fast, seed=1, hidden=512, hidden_state_steps=15, **changes) -> Task:
