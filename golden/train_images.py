@@ -7,7 +7,7 @@ from .encode import poisson
 from .errors import UserError
 from .quantize import quantize_network
 from .recipes import ClassifierRecipe, parameters
-from .vmem_bptt import class_loss, forward, image_loss, initial_weights, normalise, rate_bptt_batch, vmem_batch
+from .vmem_bptt import Buffers, class_loss, forward, image_loss, initial_weights, normalise, rate_bptt_batch, vmem_batch
 
 VALIDATION_SEED = 1
 
@@ -42,6 +42,7 @@ def train_image_weights(run, recipe):
     (images, labels), validation = split_images(recipe, run.data_dir)
     pixels = images.reshape(len(images), -1)
     classifier = isinstance(recipe, ClassifierRecipe)
+    buffers = Buffers()
 
     def batches(phase, rng):
         order = rng.permutation(len(pixels))
@@ -55,7 +56,7 @@ def train_image_weights(run, recipe):
             return vmem_step(phase, weights, spikes, spikes, rates, optimizer, learning_rate, recipe.decay)
         target = labels[members] if classifier else normalise(rates)
         loss = class_loss if classifier else image_loss
-        return bptt_step(phase, used, spikes, target, optimizer, learning_rate, recipe.decay, loss=loss)
+        return bptt_step(phase, used, spikes, target, optimizer, learning_rate, recipe.decay, loss=loss, buffers=buffers)
 
     def validate(weights):
         return score_images(image_network(recipe, weights), recipe, *validation)
@@ -112,11 +113,11 @@ def vmem_step(phase, weights, spikes, target, rates, optimizer, learning_rate, d
     return figures
 
 
-def bptt_step(phase, weights, spikes, target, optimizer, learning_rate, decay, trained=None, loss=image_loss):
+def bptt_step(phase, weights, spikes, target, optimizer, learning_rate, decay, trained=None, loss=image_loss, buffers=None):
     """One batch by backpropagation through time."""
     return rate_bptt_batch(
         weights, spikes, target, optimizer, learning_rate,
-        decay=decay / 256, slope=phase.slope, trained=trained, spike_price=phase.spike_price, loss=loss,
+        decay=decay / 256, slope=phase.slope, trained=trained, spike_price=phase.spike_price, loss=loss, buffers=buffers,
     )  # fmt: skip
 
 

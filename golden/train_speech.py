@@ -11,7 +11,7 @@ from .progress import progress
 from .quantize import quantize_network, quantize_weight, round_weight
 from .recipes import DECAY
 from .train_images import VALIDATION_SEED, bptt_step, describe_run, spikes_of, train_image_weights, vmem_step
-from .vmem_bptt import forward, initial_weights, normalise
+from .vmem_bptt import Buffers, forward, initial_weights, normalise
 
 
 def choose_class_images(images, labels):
@@ -159,6 +159,7 @@ def train_audiocoder(run, recipe, encoder, decoder) -> Audiocoder:
     states = hidden_states(encoder, pairs.images, recipe.hidden_state_steps, target_rng)
     image_target = normalise(pairs.images.reshape(len(pairs.images), -1) / np.float32(255))
     # The audiocoder learns to drive the decoder that the hardware will run.
+    buffers = Buffers()
     decoder = round_weight(decoder, recipe.weight_bits, quantize_weight(decoder, recipe.weight_bits)[1])
 
     def step(phase, weights, used, batch, optimizer, learning_rate):
@@ -169,7 +170,7 @@ def train_audiocoder(run, recipe, encoder, decoder) -> Audiocoder:
             repeated = states[np.arange(phase.n_steps) % len(states)]
             return vmem_step(phase, weights, spikes, repeated[:, image], None, optimizer, learning_rate, DECAY)
         target = image_target[image]
-        return bptt_step(phase, [*used, decoder], spikes, target, optimizer, learning_rate, DECAY, [True, True, False])
+        return bptt_step(phase, [*used, decoder], spikes, target, optimizer, learning_rate, DECAY, [True, True, False], buffers=buffers)
 
     def validate(weights):
         network = audio_network(recipe, [*weights, decoder], pairs)

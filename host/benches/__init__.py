@@ -1,0 +1,1 @@
+"""Benches of ``lifarray bench``: each has EXAMPLES, add_arguments(parser) and run(args), as a command has."""
