@@ -8,6 +8,7 @@ which whoever runs it next continues. The folder is all that the runners of task
 import hashlib
 import json
 import os
+import platform
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,9 @@ from ..errors import UserError
 from ..stage import one_blas_thread
 
 KEY_DIGITS = 12
+
+JOURNAL = "journal.jsonl"
+"""One line for each task that was run, by whom: what was found done leaves none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +144,8 @@ def _save(task, folder, result, seconds):
     # Last, because it is what says that the task is done.
     part.write_text(json.dumps(said, indent=1))
     os.replace(part, path)
+    with open(Path(folder) / JOURNAL, "a") as journal:
+        journal.write(json.dumps({"task": task.key, "seconds": said["seconds"], "host": platform.node(), "process": os.getpid()}) + "\n")
 
 
 def _figures_path(folder, task):
