@@ -12,10 +12,10 @@ from ..output import output_folder, print_json, write_text
 
 EXAMPLES = """\
   lifarray reproduce fig3
-  lifarray reproduce all --fast --out quick       # minutes; shows that it works, and no figure worth keeping
-  lifarray reproduce table1 --jobs 4              # stop it when you like: the same command goes on from there
-  lifarray reproduce all --list                   # what would be trained, and what is done already
-  lifarray reproduce all --report                 # tables and plots of what is done, without training
+  lifarray reproduce all --fast --out quick   # minutes: to see it work; its figures mean nothing
+  lifarray reproduce table1 --jobs 4          # once stopped, the same command goes on from there
+  lifarray reproduce all --list               # what would be trained, and what is done already
+  lifarray reproduce all --report             # tables and plots of what is done
   lifarray reproduce all --scheduler tcp://10.0.0.1:8786 --out /shared/reproduce
 """
 
@@ -54,7 +54,8 @@ def run(args):
         for name in names:
             figure = TARGETS[name].show(results, args.fast)
             written += write_report(name, TARGETS[name].title, figure, folder)
-            sections.append(markdown(TARGETS[name].title, figure))
+            picture = f"\n![{TARGETS[name].title}]({name}.png)\n" if figure.panels else ""
+            sections.append(markdown(TARGETS[name].title, figure) + picture)
         if args.target == "all":
             write_text(folder / "results.md", "\n".join(sections))
             written.append(folder / "results.md")
