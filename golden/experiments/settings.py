@@ -119,17 +119,22 @@ def ann_audiocoder_rates(optimizer, pairing, fast, bits=0) -> list:
     return [ann_audiocoder(optimizer, rate, pairing, fast, bits) for rate in rates[: 1 if fast else None]]
 
 
-def left_out(speaker, fast) -> Task:
-    """An audiocoder that never heard a speaker: recordings and synthetic voices, each varied six times."""
+def augmented(fast, **changes) -> Task:
+    """An audiocoder for dataset A from recordings and synthetic voices, each varied six times."""
     augmentation = asdict(recipes.Augmentation())
     augmentation["noise_db"] = list(augmentation["noise_db"])
     return audiocoder(
-        LEFT_OUT_PHASES, "A", fast, leave_out=speaker, augmentation=augmentation, variants=1 if fast else 6,
-        voice_rates=() if fast else (130, 180), voice_pitches=[50],
+        AUGMENTED_PHASES, "A", fast, augmentation=augmentation, variants=1 if fast else 6,
+        voice_rates=() if fast else (130, 180), voice_pitches=[50], **changes,
     )  # fmt: skip
 
 
-LEFT_OUT_PHASES = (
+def left_out(speaker, fast) -> Task:
+    """An augmented audiocoder that never heard a speaker."""
+    return augmented(fast, leave_out=speaker)
+
+
+AUGMENTED_PHASES = (
     Phase("vmem", epochs=1, learning_rate=5e-4, final_rate=5e-5, n_steps=60),
     Phase("bptt", epochs=15, learning_rate=2e-3, final_rate=3e-4, n_steps=30, slope=4.0, weight_limit=1.0),
     Phase("bptt", epochs=3, learning_rate=1e-3, n_steps=60, slope=4.0, weight_limit=1.0),

@@ -284,6 +284,7 @@ def _audio_tasks(fast):
         tasks["best", pairing] = [s.audiocoder(s.AUDIO_BEST, pairing, fast, hidden_state_steps=th)]
         for optimizer in ("sgd", "adam"):
             tasks[optimizer, pairing] = s.ann_audiocoder_rates(optimizer, pairing, fast)
+    tasks["augmented", "A"] = [s.augmented(fast, refit=True)]
     return tasks
 
 
@@ -296,6 +297,7 @@ def _audio_rows(r, fast):
         rows += [
             r.snn_row(f"{name}, SNN, the paper's rule, separable trace", t["paper", pairing], snn),
             r.snn_row(f"{name}, SNN, through the decoder by BPTT", t["best", pairing]),
+            *([r.snn_row(f"{name}, the same, augmented, validation recordings trained on too", t["augmented", "A"])] if pairing == "A" else []),
             r.ann_row(f"{name}, ANN, SGD", t["sgd", pairing], sgd),
             r.ann_row(f"{name}, ANN, Adam", t["adam", pairing], adam),
         ]
@@ -323,7 +325,8 @@ def _show_audio(r, fast):
                 shown = found.arrays["shown"]
                 rows = [(str(i + 1), shown[i :: len(shown) // 10]) for i in range(len(shown) // 10)]
                 panels.append(Images(f"B: dataset {pairing}, {kind}", rows))
-    accuracy = _audio_accuracy(r, [("the paper's rule", t["paper", "A"]), ("through the decoder", t["best", "A"])])
+    kinds = (("the paper's rule", "paper"), ("through the decoder", "best"), ("augmented", "augmented"))
+    accuracy = _audio_accuracy(r, [(label, t[kind, "A"]) for label, kind in kinds])
     return Figure(panels, HEADINGS, _audio_rows(r, fast), [FSDD_NOTE, *accuracy])
 
 
