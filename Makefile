@@ -9,7 +9,7 @@ STAMP := $(VENV)/installed-by-$(subst /,_,$(PYTHON))
 TORCH_INDEX ?=
 PEERS_STAMP := $(STAMP)-peers
 
-.PHONY: help demo test test-long test-peers board-package test-board test-board-pynq4 lint install clean
+.PHONY: help demo test test-long test-peers board-package test-board test-board-pynq30 test-board-pynq4 lint install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,11 @@ BOARD_TESTS := tests/host/test_hwh.py tests/host/test_driver.py tests/host/test_
 test-board: BOARD_VENV := $(VENV)-board
 test-board: BOARD_PACKAGES := '.[demo,notebook,sim,board]' pynq==3.1.2
 test-board: ## the driver through pynq 3.1.2, the boards' last, on the simulated core; and the notebook
+	$(test_with_pynq)
+
+test-board-pynq30: BOARD_VENV := $(VENV)-board30
+test-board-pynq30: BOARD_PACKAGES := '.[demo,notebook,sim,board]' pynq==3.0.1
+test-board-pynq30: ## the same through pynq 3.0.1, that of the boards' image of 2022
 	$(test_with_pynq)
 
 test-board-pynq4: BOARD_VENV := $(VENV)-board4

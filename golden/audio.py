@@ -4,7 +4,7 @@ NumPy only, so that it runs on the board; only `read_wav` needs more. The same `
 training and inference: a network carries its parameters in ``meta["front_end"]``.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,9 @@ from .errors import UserError, need
 
 MAX_FILE_SECONDS = 60.0
 """Recordings longer than this are refused before any work is done on them."""
+
+CANCELLED = 0.01
+"""Power of the mean of a recording's channels, over that of the loudest, below which they cancel each other out."""
 
 SILENCE_RMS = 1e-4
 """Below this root mean square (full scale is 1, this is -80 dB) a recording counts as silent."""
@@ -83,9 +86,14 @@ class FrontEnd:
     def from_dict(cls, values: dict) -> "FrontEnd":
         """From a network's ``meta["front_end"]``; UserError on parameters of another version."""
         try:
-            return cls(**values)
+            found = cls(**values)
+            for field in fields(cls):
+                value = getattr(found, field.name)
+                if isinstance(value, bool) or not isinstance(value, int if field.type is int else (int, float)) or value < 0:
+                    raise TypeError(f"{field.name} = {value!r}")
         except TypeError as error:
             raise UserError(f"the network's front end is of another version: {error}") from None
+        return found
 
     def rates(self, samples, sample_rate_hz, name="audio"):
         """Firing rates of one utterance.
@@ -192,19 +200,19 @@ def resample(samples, n_out: int):
 def to_mono(samples, sample_rate_hz, target_hz, name="audio"):
     """One channel at ``target_hz``: float64 [n]. UserError if empty, silent or much too long."""
     samples = np.asarray(samples, dtype=np.float64)
-    if samples.ndim == 2:
-        samples = samples.mean(axis=1)
-    if samples.ndim != 1:
+    if samples.ndim not in (1, 2):
         raise UserError(f"{name}: samples of shape {list(samples.shape)}, must be [n] or [n, n_audio_channels]")
     if sample_rate_hz <= 0:
         raise UserError(f"{name}: a sample rate of {sample_rate_hz} Hz, must be above 0")
-    if len(samples) == 0:
+    if samples.size == 0:
         raise UserError(f"{name}: no samples in it: record it again")
     seconds = len(samples) / sample_rate_hz
     if seconds > MAX_FILE_SECONDS:
         raise UserError(f"{name}: {seconds:.0f} s long, at most {MAX_FILE_SECONDS:g} s: cut it down to one spoken digit")
     if not np.isfinite(samples).all():
         raise UserError(f"{name}: samples that are not numbers (NaN or infinite): export it again")
+    if samples.ndim == 2:
+        samples = _mixed(samples)
     samples = samples - samples.mean()
     rms = np.sqrt(np.mean(samples**2))
     if rms < SILENCE_RMS:
@@ -214,6 +222,16 @@ def to_mono(samples, sample_rate_hz, target_hz, name="audio"):
     if len(samples) < target_hz / 10:
         raise UserError(f"{name}: {len(samples) / target_hz * 1000:.0f} ms long, at least 100 ms: record a whole word")
     return samples
+
+
+def _mixed(channels):
+    """The mean of channels, float [n, n_audio_channels] to [n]; the loudest one where they cancel out.
+
+    A second channel that is the first one inverted (a balanced line, plugged into a stereo input)
+    leaves nothing in the mean.
+    """
+    mean, power = channels.mean(axis=1), channels.var(axis=0)
+    return channels[:, power.argmax()] if mean.var() < CANCELLED * power.max() else mean
 
 
 def read_wav(path):

@@ -1,12 +1,12 @@
 """Checkpoints: nested values with arrays in them, in one file that appears only when whole."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 
 from .errors import UserError
+from .files import whole_file
 
 
 def save_checkpoint(path, identity: str, values):
@@ -35,11 +35,8 @@ def save_checkpoint(path, identity: str, values):
         return {"value": value}
 
     text = json.dumps({"identity": identity, "values": strip(values)})
-    # Named after the process: two workers may have the same task for a moment.
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with open(part, "wb") as file:
+    with whole_file(path) as part, open(part, "wb") as file:
         np.savez(file, header=np.frombuffer(text.encode(), np.uint8), **arrays)
-    os.replace(part, path)
 
 
 def load_checkpoint(path, identity: str):
@@ -57,11 +54,12 @@ def load_checkpoint(path, identity: str):
         # Opened here, because np.load leaves a damaged file open.
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             header = json.loads(archive["header"].tobytes())
+            header["identity"], header["values"]
             arrays = {name: archive[name] for name in archive.files if name != "header"}
     except Exception as error:  # numpy and zipfile raise many kinds on damaged archives
         raise UserError(f"checkpoint {str(path)!r} cannot be read ({error}): remove it and start again") from None
     if header["identity"] != identity:
-        raise UserError(f"checkpoint {str(path)!r} belongs to another recipe or seed: remove it, or train without --resume")
+        raise UserError(f"checkpoint {str(path)!r} belongs to another recipe, seed or data: remove it, or choose another --out")
 
     def fill(value):
         if "array" in value:

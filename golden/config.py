@@ -10,6 +10,9 @@ SLOTS = 64
 MAX_FRAC_BITS = 7
 """Largest left shift of the current before it is added to vmem."""
 
+RING_ROWS = 64
+"""Weight rows on their way from memory that the core can hold: enough to hide a memory's latency."""
+
 DECAY_ONE = 256
 """The decay factor d is in units of 1/256; 256 never leaks."""
 
@@ -32,7 +35,20 @@ class CoreConfig:
         Width of the signed membrane potential. It decides where vmem saturates, so a
         network runs only on a core that has exactly its width.
     bus_bits : int
-        Data width of the memory port: 32 or 64.
+        Data width of a memory port: 32 or 64.
+    ports : int
+        Memory ports: 1, or 2, of which the second reads the second half of each weight row.
+    ways : int
+        Weight rows that a lane adds into one slot in one cycle, 1 to 4.
+    window_rows : int
+        Rows that wait, with their spikes, to be added: a power of two from 4 to 32. The more there
+        are, the more often all ways find a spike in the same slot.
+    store_rows : int
+        Weight rows in block RAM, a power of two. The last `RING_ROWS` of them buffer rows on their
+        way from memory; in the others a network's weights may stay.
+    list_words : int
+        Active inputs of a layer that the core remembers, a power of two, so that only the first
+        tile reads the raster.
     weight_fifo_words : int
         Depth of the weight buffer, in 64-bit words, a power of two.
     stream_fifo_words : int
@@ -45,7 +61,12 @@ class CoreConfig:
     current_bits: int = 16
     vmem_bits: int = 16
     bus_bits: int = 64
-    weight_fifo_words: int = 512
+    ports: int = 1
+    ways: int = 1
+    window_rows: int = 8
+    store_rows: int = 512
+    list_words: int = 1024
+    weight_fifo_words: int = 256
     stream_fifo_words: int = 128
 
     def __post_init__(self):
@@ -65,17 +86,29 @@ class CoreConfig:
         )
         require(4 <= self.vmem_bits <= 32, f"vmem_bits = {self.vmem_bits}, must be 4 to 32")
         require(self.bus_bits in (32, 64), f"bus_bits = {self.bus_bits}, must be 32 or 64")
-        for name in ("weight_fifo_words", "stream_fifo_words"):
-            depth = getattr(self, name)
+        require(
+            self.ports == 1 or (self.ports == 2 and self.row_words(self.weight_bits) > 1),
+            f"ports = {self.ports}, must be 1, or 2 where a weight row has more than one 64-bit word",
+        )
+        require(1 <= self.ways <= 4, f"ways = {self.ways}, must be 1 to 4")
+        lowest = {"window_rows": 4, "store_rows": 2 * RING_ROWS, "list_words": 16, "weight_fifo_words": 32, "stream_fifo_words": 32}
+        highest = {"window_rows": 32, "store_rows": 1 << 15}
+        for name, low in lowest.items():
+            value, high = getattr(self, name), highest.get(name, 1 << 20)
             require(
-                depth >= 32 and depth & (depth - 1) == 0,
-                f"{name} = {depth}, must be a power of two of at least 32",
+                low <= value <= high and value & (value - 1) == 0,
+                f"{name} = {value}, must be a power of two from {low} to {high}",
             )
 
     @property
     def groups(self) -> int:
         """Lanes that one fire unit serves in turn."""
         return self.lanes // self.fire_units
+
+    @property
+    def resident_rows(self) -> int:
+        """Weight rows that may stay in the core."""
+        return self.store_rows - RING_ROWS
 
     def row_words(self, weight_bits: int) -> int:
         """64-bit words that hold one weight row (one input, all lanes of a tile)."""
@@ -91,12 +124,43 @@ class CoreConfig:
 
 
 CONFIGS = {
-    # 56 lanes divide 784 and waste little on 196; fire_units = lanes / 4 keeps every
-    # stage of the LIF pipeline busy without padding.
-    "demo": CoreConfig(lanes=56, fire_units=14),
-    # The smallest core worth a board: 32 lanes, half the LIF pipelines.
+    # 56 lanes divide 784 and waste little on 196.
+    "demo": CoreConfig(lanes=56, fire_units=8, ways=2, window_rows=16),
+    # The smallest core worth a board: 32 lanes.
     "small": CoreConfig(lanes=32, fire_units=4),
-    # 4-bit weights and a short current: more lanes in the same logic.
-    "int4": CoreConfig(lanes=112, fire_units=14, weight_bits=4, current_bits=14),
+    # The MNIST autoencoder in its block RAM, three tiles of 266 neurons: for an XC7Z020.
+    "fast": CoreConfig(
+        lanes=266,
+        fire_units=14,
+        weight_bits=4,
+        current_bits=12,
+        vmem_bits=12,
+        ports=2,
+        ways=4,
+        window_rows=16,
+        store_rows=2048,
+    ),
+    # The audiocoder of the paper, 58,500 inputs: wide currents, a long raster list.
+    "paper": CoreConfig(
+        lanes=256,
+        fire_units=8,
+        weight_bits=4,
+        current_bits=20,
+        vmem_bits=24,
+        ports=2,
+        ways=4,
+        window_rows=32,
+        list_words=16384,
+    ),
+    "paper-int8": CoreConfig(
+        lanes=256,
+        fire_units=8,
+        current_bits=24,
+        vmem_bits=28,
+        ports=2,
+        ways=2,
+        window_rows=32,
+        list_words=16384,
+    ),
 }
 """Named configurations; ``demo`` is the one that the commands use unless told otherwise."""

@@ -103,6 +103,8 @@ def _idx_set(name, split, data_dir):
     images, labels = (read_idx(_idx_path(name, IDX_FILES[split, part], data_dir)) for part in ("images", "labels"))
     if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
         raise UserError(f"{name}: images of shape {list(images.shape)} do not fit labels of shape {list(labels.shape)}")
+    if not len(images):
+        raise UserError(f"{name}: its {split} set holds no image: fetch the files again")
     return images, labels
 
 
@@ -110,7 +112,7 @@ def _idx_path(name, filename, data_dir):
     source = _IDX_SETS[name]
     folder = data_folder(data_dir)
     if folder is None:
-        path = Path(_pooch(source.title).retrieve(source.url + filename, None, fname=f"{name}-{filename}"))
+        path = _download(source.title, source.url + filename, f"{name}-{filename}")
         if not _is_published(source, path, filename):
             path.unlink()
             raise UserError(f"{source.url + filename}: what came is not the published file ({source.kind}); try again")
@@ -216,6 +218,9 @@ def fsdd(split="train", data_dir=None, speakers=None, leave_out=None):
         for r in found
         if wanted[split](r.index) and r.speaker != leave_out and (speakers is None or r.speaker in speakers)
     ]
+    if not chosen:
+        of = {"train": "of the training split (index 5 and up)", "test": "of the test split (index 0 to 4)", "all": "of these speakers"}[split]
+        raise UserError(f"{str(folder)!r} holds no recording {of}: put some there")
     return sorted(chosen, key=lambda r: (r.speaker, r.digit, r.index))
 
 
@@ -226,8 +231,7 @@ def _fsdd_folder(data_dir):
         if not path.is_dir():
             raise UserError(f"FSDD: folder {str(path)!r} is missing: put the recordings there, or leave out --data-dir to download")
         return path
-    pooch = _pooch("FSDD")
-    archive = Path(pooch.retrieve(FSDD_URL, None, fname="fsdd-1.0.10.zip"))
+    archive = _download("FSDD", FSDD_URL, "fsdd-1.0.10.zip")
     target = archive.with_name("fsdd-1.0.10")
     if len(list(target.glob("*.wav"))) != FSDD_RECORDINGS:
         _unpack_fsdd(archive, target)
@@ -249,6 +253,16 @@ def _unpack_fsdd(archive, target):
     except (zipfile.BadZipFile, UserError) as error:
         archive.unlink()            # or the next call would find it in the cache again
         raise UserError(str(error) if isinstance(error, UserError) else f"{FSDD_URL}: a damaged archive; try again") from None
+
+
+def _download(title, url, name) -> Path:
+    """The file at ``url``, from the cache or the net."""
+    pooch = _pooch(title)
+    try:
+        return Path(pooch.retrieve(url, None, fname=name))
+    except (OSError, ValueError) as error:      # what requests raises is an OSError
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(f"cannot download {title} from {url} ({reason}): name a folder that holds it with --data-dir") from None
 
 
 def _pooch(title):

@@ -45,6 +45,20 @@ def sample_rng(seed: int, index: int) -> np.random.Generator:
     return np.random.default_rng([seed, index])
 
 
+def poisson_stream(rates, n_steps: int, seed: int, max_rate: float = 1.0):
+    """`poisson` with the generator `sample_rng` for each sample: what a stream of that seed runs, on any device.
+
+    Returns
+    -------
+    bool [n_samples, n_steps, n]
+    """
+    rates = np.asarray(rates)
+    spikes = np.zeros((len(rates), n_steps, rates.shape[-1]), dtype=bool)
+    for i in range(len(rates)):
+        spikes[i] = poisson(rates[i : i + 1], n_steps, sample_rng(seed, i), max_rate)[0]
+    return spikes
+
+
 def poisson_words(rates, n_steps: int, rngs, max_rate: float = 1.0):
     """Raster words of one pass, straight from the rates: `pack` of `poisson`, without the bits between.
 

@@ -84,7 +84,10 @@ def class_images(network):
     """The ten class images of an audio network: uint8 [10, 28, 28]."""
     if "class_images" not in network.arrays:
         raise UserError(f"network {network.meta.get('recipe', '')!r} has no class images: choose an audio network such as 'demo'")
-    return network.arrays["class_images"]
+    images = network.arrays["class_images"]
+    if images.ndim < 2 or len(images) != 10 or not np.issubdtype(images.dtype, np.number):
+        raise UserError(f"network {network.meta.get('recipe', '')!r}: class images of shape {list(images.shape)}, must be [10, 28, 28]")
+    return images
 
 
 def score_audio(network, rates, labels, rng) -> dict:

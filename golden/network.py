@@ -1,10 +1,8 @@
 """Networks: layers of integers, run bit-exactly, kept in one checksummed file."""
 
-import contextlib
 import hashlib
 import io
 import json
-import os
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from .config import DECAY_ONE, MAX_FRAC_BITS, CoreConfig
+from .descriptor import FIELDS
 from .errors import UserError
+from .files import whole_file
 from .lif import LayerResult, currents, lif_step, reset_mode
 
 FORMAT = "lifarray-network"
@@ -77,6 +77,7 @@ class Layer:
             reset_mode(self.reset_mode)
         except KeyError:
             raise UserError(f"layer {self.name!r}: unknown reset_mode {self.reset_mode!r}") from None
+        require(0 < self.weight_scale < float("inf"), f"weight_scale = {self.weight_scale}, must be above 0")
         require(0 <= self.bias_rows < weight.shape[0], f"bias_rows = {self.bias_rows} of {weight.shape[0]} weight rows")
 
     @property
@@ -108,6 +109,8 @@ class Layer:
             raise UserError(
                 f"the network saturates vmem at {vmem_bits} bits and the core at {config.vmem_bits}: use a core with vmem_bits = {vmem_bits}"
             )
+        for name in ("fan_in", "n_neurons", "bias_rows"):
+            _require_field(f"layer {self.name!r}", name, getattr(self, name))
         limit = 1 << (config.current_bits - 1)
         weight = self.weight.astype(np.int64)
         low, high = np.minimum(weight, 0).sum(axis=0), np.maximum(weight, 0).sum(axis=0)
@@ -223,6 +226,7 @@ class Network:
 
     def check_fits(self, config: CoreConfig):
         """Raise UserError unless every layer runs on such a core without overflow."""
+        _require_field("network", "n_steps", self.n_steps)
         for layer in self.layers:
             layer.check_fits(config, self.vmem_bits)
 
@@ -241,7 +245,6 @@ class Network:
         The file is a zip archive of NumPy arrays and ``network.json``; the comment of the archive
         holds the SHA-256 of its members' contents. Equal networks give equal bytes.
         """
-        path = Path(path)
         header = {
             "format": FORMAT,
             "version": FORMAT_VERSION,
@@ -255,17 +258,10 @@ class Network:
             members[f"weight{i}.npy"] = _npy(layer.weight)
         for name in sorted(self.arrays):
             members[f"arrays/{name}.npy"] = _npy(self.arrays[name])
-        part = path.with_name(f".{path.name}.part")
-        try:
-            with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-                for name, data in members.items():
-                    archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
-                archive.comment = _digest(members).encode()
-            os.replace(part, path)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                part.unlink()
-            raise UserError(f"cannot write {str(path)!r}: {error.strerror}") from None
+        with whole_file(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in members.items():
+                archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
+            archive.comment = _digest(members).encode()
 
     @classmethod
     def load(cls, path) -> "Network":
@@ -296,30 +292,60 @@ class Network:
             )
         if comment != _digest(members):
             raise UserError(f"{str(path)!r} was altered or damaged: its checksum does not match; fetch or train it again")
-        layers = [
-            Layer(weight=_array(members[f"weight{i}.npy"]), **{key: values[key] for key in _LAYER_KEYS})
-            for i, values in enumerate(header["layers"])
-        ]
+        try:
+            return cls._of(header, members)
+        except KeyError as error:
+            raise UserError(f"{str(path)!r} lacks {error.args[0]!r}: write it again") from None
+        except (TypeError, ValueError, AttributeError, OSError, EOFError) as error:     # UserError is a ValueError
+            raise UserError(f"{str(path)!r} is not a network that can run: {error}") from None
+
+    @classmethod
+    def _of(cls, header, members):
+        """The network of a file's header and members, of which nothing is known yet but that they are there."""
+        layers = []
+        for i, values in enumerate(_typed(header, "layers", list)):
+            values = {key: _typed(values, key, kind) for key, kind in _LAYER_KEYS.items()}
+            layers.append(Layer(weight=_array(members[f"weight{i}.npy"]), **values))
         arrays = {
             name[len("arrays/") : -len(".npy")]: _array(data)
             for name, data in members.items()
             if name.startswith("arrays/")
         }
-        return cls(layers, header["n_steps"], header["meta"], arrays, header["vmem_bits"])
+        meta = _typed(header, "meta", dict)
+        if not 0 <= _typed({"max_rate": 1.0, **meta}, "max_rate", float) <= 1:
+            raise UserError(f"max_rate = {meta['max_rate']}, must be 0 to 1")
+        return cls(layers, _typed(header, "n_steps", int), meta, arrays, _typed(header, "vmem_bits", int))
 
 
-_LAYER_KEYS = (
-    "name",
-    "weight_bits",
-    "v_threshold",
-    "v_subtract",
-    "decay",
-    "frac_bits",
-    "reset_mode",
-    "v_init",
-    "bias_rows",
-    "weight_scale",
-)
+_LAYER_KEYS = {
+    "name": str,
+    "weight_bits": int,
+    "v_threshold": int,
+    "v_subtract": int,
+    "decay": int,
+    "frac_bits": int,
+    "reset_mode": str,
+    "v_init": int,
+    "bias_rows": int,
+    "weight_scale": float,
+}
+
+
+def _typed(values, key, kind):
+    """``values[key]``, a JSON value; TypeError unless it is of a kind. A whole number is a float too."""
+    if not isinstance(values, dict):
+        raise TypeError(f"{values!r} where {key} should be named")
+    value = values[key]
+    if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
+        raise TypeError(f"{key} = {value!r}, must be {kind.__name__}")
+    return value
+
+
+def _require_field(owner, name, value):
+    """Raise UserError unless a value fits into its field of the layer descriptor."""
+    (width,) = [field.width for field in FIELDS if field.name == name]
+    if value >> width:
+        raise UserError(f"{owner}: {name} = {value}, and a core takes at most {(1 << width) - 1}")
 
 
 def _npy(array) -> bytes:

@@ -13,6 +13,7 @@ from .descriptor import DESCRIPTOR_BYTES, pack_descriptor
 from .errors import UserError
 from .lif import reset_mode
 from .network import Layer, Network
+from .registers import BY_NAME
 
 ALIGNMENT = 4096
 """Buffers begin on pages, so that address windows fit them exactly."""
@@ -40,14 +41,44 @@ def pack_weights(layer: Layer, config: CoreConfig):
 def weight_bytes(network: Network, config: CoreConfig) -> int:
     """Bytes of all weights of a network, padded to tiles."""
     return sum(
-        config.tiles(layer.n_neurons) * layer.weight.shape[0] * config.row_words(layer.weight_bits) * 8
+        weight_rows(layer, config) * config.row_words(layer.weight_bits) * 8
         for layer in network.layers
     )
 
 
-def descriptor(layer: Layer, n_steps: int, n_samples: int, addresses: dict) -> bytes:
-    """The descriptor of one layer; ``addresses`` has input, weight, output and, to write it, vmem."""
+def weight_rows(layer: Layer, config: CoreConfig) -> int:
+    """Rows of a core's lanes that a layer's weights take."""
+    return config.tiles(layer.n_neurons) * layer.weight.shape[0]
+
+
+def load_descriptor(layer: Layer, config: CoreConfig, weight_address: int, store_row: int) -> bytes:
+    """The descriptor that copies a layer's weights into the core, to stay there."""
     return pack_descriptor(
+        load=1,
+        four_bit=layer.weight_bits == 4,
+        fan_in=weight_rows(layer, config),
+        weight_address=weight_address,
+        store_row=store_row,
+        n_samples=1,
+        n_steps=1,
+        n_neurons=1,
+        v_threshold=1,
+    )
+
+
+def descriptor(layer: Layer, n_steps: int, n_samples: int, addresses: dict, store_row: int | None = None) -> bytes:
+    """The descriptor of one layer.
+
+    Parameters
+    ----------
+    addresses : dict
+        Of input, weight, output and, to write it, vmem.
+    store_row : int
+        Where in the core its weights were loaded; by default they are streamed from memory.
+    """
+    return pack_descriptor(
+        resident=store_row is not None,
+        store_row=store_row or 0,
         reset_mode=reset_mode(layer.reset_mode),
         frac_bits=layer.frac_bits,
         four_bit=layer.weight_bits == 4,
@@ -83,6 +114,9 @@ class Program:
         Address of the first byte, a multiple of 4096.
     read_vmem : bool
         Also write each layer's vmem after the last step.
+    resident : bool
+        Keep the weights in the core, loaded once by a list of their own (`setup_address`); by
+        default where they fit.
     """
 
     network: Network
@@ -91,13 +125,22 @@ class Program:
     n_steps: int
     base: int = 0
     read_vmem: bool = False
+    resident: bool | None = None
 
     def __post_init__(self):
         self.network.check_fits(self.config)
+        rows = sum(weight_rows(layer, self.config) for layer in self.network.layers)
+        fits = rows <= self.config.resident_rows
+        if self.resident is None:
+            object.__setattr__(self, "resident", fits)
+        elif self.resident and not fits:
+            raise UserError(f"the network's weights take {rows} rows and the core keeps {self.config.resident_rows}: stream them")
         if self.n_samples < 1 or self.n_steps < 1:
             raise UserError(f"{self.n_samples} samples of {self.n_steps} steps: there is nothing to run")
         if self.base % ALIGNMENT:
             raise UserError(f"base address {self.base:#x} must be a multiple of {ALIGNMENT}")
+        if self.list_count > BY_NAME["LIST_COUNT"].mask:
+            raise UserError(f"{self.list_count} descriptors, a list has at most {BY_NAME['LIST_COUNT'].mask}: run fewer samples at a time")
         layout, address = {}, self.base
 
         def place(name, n_bytes):
@@ -106,10 +149,10 @@ class Program:
             address += -(-n_bytes // ALIGNMENT) * ALIGNMENT
 
         layers = self.network.layers
+        place("setup", len(layers) * DESCRIPTOR_BYTES)
         place("list", len(layers) * len(self.groups) * DESCRIPTOR_BYTES)
         for i, layer in enumerate(layers):
-            tiles = self.config.tiles(layer.n_neurons)
-            place(("weight", i), tiles * layer.weight.shape[0] * self.config.row_words(layer.weight_bits) * 8)
+            place(("weight", i), weight_rows(layer, self.config) * self.config.row_words(layer.weight_bits) * 8)
         raster_words = encode.passes(self.n_steps)
         for g, group in enumerate(self.groups):
             for i, size in enumerate(self.network.sizes):
@@ -136,6 +179,15 @@ class Program:
     def list_count(self) -> int:
         return len(self.network.layers) * len(self.groups)
 
+    @property
+    def setup_address(self) -> int:
+        """The list that loads the weights; run it once, before the other."""
+        return self._layout["setup"]
+
+    @property
+    def setup_count(self) -> int:
+        return len(self.network.layers) if self.resident else 0
+
     def list_address_of(self, group: int) -> int:
         """Where the descriptors of one pass begin, one a layer."""
         return self.list_address + group * len(self.network.layers) * DESCRIPTOR_BYTES
@@ -149,6 +201,8 @@ class Program:
 
     def list_image(self) -> dict:
         """Address to array, for the descriptors."""
+        rows = [weight_rows(layer, self.config) for layer in self.network.layers]
+        store_rows = [sum(rows[:i]) if self.resident else None for i in range(len(rows))]
         raw = b""
         for g, group in enumerate(self.groups):
             for i, layer in enumerate(self.network.layers):
@@ -159,8 +213,15 @@ class Program:
                 }
                 if self.read_vmem:
                     addresses["vmem"] = self._layout["vmem", g, i]
-                raw += descriptor(layer, self.n_steps, len(group), addresses)
-        return {self.list_address: np.frombuffer(raw, dtype="<u8")}
+                raw += descriptor(layer, self.n_steps, len(group), addresses, store_rows[i])
+        image = {self.list_address: np.frombuffer(raw, dtype="<u8")}
+        if self.resident:
+            raw = b"".join(
+                load_descriptor(layer, self.config, self._layout["weight", i], store_rows[i])
+                for i, layer in enumerate(self.network.layers)
+            )
+            image[self.setup_address] = np.frombuffer(raw, dtype="<u8")
+        return image
 
     def input_image(self, spikes) -> dict:
         """Address to array, for the input rasters of ``spikes`` (bool [n_samples, n_steps, fan_in])."""

@@ -1,6 +1,7 @@
 """A progress bar where tqdm is installed, silence where it is not."""
 
 import sys
+from contextlib import contextmanager
 
 
 def progress(iterable, description="", total=None, initial=0, quiet=False):
@@ -20,3 +21,17 @@ def progress(iterable, description="", total=None, initial=0, quiet=False):
         disable=None,       # None: off where standard error is not a terminal
         leave=False,
     )
+
+
+@contextmanager
+def elapsed(description, quiet=False):
+    """Show for how long a block has been going on; yields a function to call now and then."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        quiet = True
+    if quiet:
+        yield lambda: None
+        return
+    with tqdm(desc=description, bar_format="{desc}: {elapsed}", file=sys.stderr, disable=None, leave=False) as bar:
+        yield bar.refresh

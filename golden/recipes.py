@@ -233,6 +233,9 @@ RECIPES = {
     for r in (DEMO, MNIST_AE_INT8, MNIST_AE_INT4, MNIST_AE_INT4_THIN, MNIST_AE_T60_INT8, MNIST_CLASSIFIER_INT4, TINY)
 }
 
+TEST_RECIPES = (TINY.name, _TINY_AE.name)
+"""They only test the training: their networks are no good."""
+
 
 def recipe(name: str, **changes):
     """A recipe by name, with some parameters changed, such as ``leave_out="yweweler"``."""

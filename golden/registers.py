@@ -11,7 +11,7 @@ from enum import IntEnum
 CORE_ID = 0x4C49_4641
 """ASCII "LIFA": what register ``ID`` reads."""
 
-CORE_VERSION = 0x0001_0000
+CORE_VERSION = 0x0002_0000
 """Major and minor version of the hardware, 16 bits each."""
 
 N_WINDOWS = 4
@@ -114,6 +114,18 @@ REGISTERS = (
         ),
     ),
     Register(
+        "CAPS2",
+        0x14,
+        "ro",
+        "Capabilities: rows of weights.",
+        (
+            Field("ways", 0, 4, "Rows added into a slot in one cycle."),
+            Field("ports", 4, 4, "Memory ports."),
+            Field("window_rows", 8, 8, "Rows that wait to be added."),
+            Field("store_rows", 16, 16, "Rows of block RAM."),
+        ),
+    ),
+    Register(
         "CONTROL",
         0x20,
         "w1s",
@@ -155,9 +167,12 @@ REGISTERS = (
     Register("WRITE_BEATS", 0x50, "ro", "Beats written to memory."),
     Register("STALLS_WEIGHT", 0x54, "ro", "Cycles in which the array waited for a weight row."),
     Register("STALLS_INPUT", 0x58, "ro", "Cycles in which the array waited for input words."),
-    Register("STALLS_FIRE", 0x5C, "ro", "Cycles in which the array waited for the LIF step and the writing of its spikes."),
+    Register("STALLS_FIRE", 0x5C, "ro", "Cycles in which the array waited for the LIF steps of currents that were complete."),
     *(register for i in range(N_WINDOWS) for register in _window(i)),
 )
+
+CAPABILITIES = tuple(register.name for register in REGISTERS if register.name.startswith("CAPS"))
+"""Registers whose fields are parameters of the core's `CoreConfig`."""
 
 BY_NAME = {register.name: register for register in REGISTERS}
 

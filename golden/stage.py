@@ -44,6 +44,8 @@ class Run:
     resume : bool
         Continue from it, if it is there.
     log : function of a str
+    data : str
+        Fingerprint of the data: a checkpoint is of no use for others.
 
     Members
     -------
@@ -59,12 +61,13 @@ class Run:
     checkpoint: Path = None
     resume: bool = False
     log: object = print
+    data: str = ""
     rng: np.random.Generator = field(init=False)
     curve: list = field(init=False, default_factory=list)
 
     def __post_init__(self):
         self.rng = np.random.default_rng(self.seed)
-        described = json.dumps([parameters(self.recipe), self.seed], sort_keys=True)
+        described = json.dumps([parameters(self.recipe), self.seed, self.data], sort_keys=True)
         self.identity = hashlib.sha256(described.encode()).hexdigest()
         self.saved = load_checkpoint(self.checkpoint, self.identity) if self.resume else None
         self.finished = {}          # weights of the stages that are done

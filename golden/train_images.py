@@ -31,10 +31,18 @@ def split_images(recipe, data_dir):
     images, labels = load_images(recipe, data_dir)
     if recipe.n_train + recipe.n_validation > len(images):
         raise UserError(
-            f"recipe {recipe.name!r} wants {recipe.n_train} + {recipe.n_validation} training images, the data have {len(images)}"
+            f"recipe {recipe.name!r} wants {recipe.n_train + recipe.n_validation} training images, the data have {len(images)}"
         )
+    require_batch("training images", recipe.n_train, recipe.phases)
     first = len(images) - recipe.n_validation
     return (images[: recipe.n_train], labels[: recipe.n_train]), (images[first:], labels[first:])
+
+
+def require_batch(what, n, phases):
+    """Raise UserError if the phases' batches are larger than ``n``."""
+    batch = max(phase.batch for phase in phases)
+    if n < batch:
+        raise UserError(f"{n} {what} are fewer than a batch of {batch}: add some")
 
 
 def train_image_weights(run, recipe):

@@ -7,10 +7,11 @@ import numpy as np
 from . import datasets, evaluate, voices
 from .audio import to_mono
 from .augment import augmented_rates
+from .errors import UserError
 from .progress import progress
 from .quantize import quantize_network, quantize_weight, round_weight
 from .recipes import DECAY
-from .train_images import VALIDATION_SEED, bptt_step, describe_run, spikes_of, train_image_weights, vmem_step
+from .train_images import VALIDATION_SEED, bptt_step, describe_run, require_batch, spikes_of, split_images, train_image_weights, vmem_step
 from .vmem_bptt import Buffers, forward, initial_weights, normalise
 
 
@@ -24,6 +25,8 @@ def choose_class_images(images, labels):
     chosen = []
     for digit in range(10):
         of_digit = images[labels == digit]
+        if not len(of_digit):
+            raise UserError(f"the training images hold no {digit}: each digit needs one")
         z = evaluate.normalise(of_digit)
         mean = evaluate.normalise(z.mean(axis=0)[None])
         chosen.append(of_digit[np.argmin(np.mean((z - mean) ** 2, axis=1))])
@@ -55,9 +58,8 @@ class Pairs:
     of_utterance: np.ndarray
 
     @classmethod
-    def make(cls, pairing, digits, data_dir, rng):
+    def make(cls, pairing, images, labels, digits, rng):
         """Dataset "A": one image a digit; "B": an image of its own for each utterance, drawn by ``rng``."""
-        images, labels = datasets.mnist("train", data_dir)
         if pairing == "A":
             return cls(choose_class_images(images, labels), np.arange(10), digits)
         chosen = np.zeros(len(digits), int)
@@ -86,6 +88,9 @@ class Speech:
             # Every k-th, so that a quick test meets all digits and speakers.
             train_set = train_set[:: max(1, len(train_set) // recipe.n_recordings)]
         validation_set = [r for r in recordings if r.index in recipe.validation_indices]
+        if not validation_set:
+            indices = ", ".join(map(str, recipe.validation_indices))
+            raise UserError(f"none of {len(recordings)} recordings is kept for validation: it takes those of index {indices}, so add some")
         self.samples, self.digits = [], []
         for r in progress(train_set, "recordings"):
             self._add(*r.read(), r.digit, str(r.path))
@@ -97,6 +102,7 @@ class Speech:
                 self._add(samples, rate_hz, digit, name)
             self.voice_validation = evaluate.voice_rates(self.front_end, voices.VALIDATION_VOICES)
         self.digits = np.array(self.digits)
+        require_batch("utterances", len(self.samples), recipe.phases)
         self.pool = self._make_pool(np.random.default_rng([run.seed, 2]))
 
     def _add(self, samples, rate_hz, digit, name):
@@ -134,6 +140,13 @@ class Speech:
         return n, make()
 
 
+def utterances(run, recipe):
+    """(Speech, Pairs) of a recipe."""
+    images, labels = datasets.mnist("train", run.data_dir)
+    speech = Speech(run, recipe)
+    return speech, Pairs.make(recipe.pairing, images, labels, speech.digits, np.random.default_rng([run.seed, 3]))
+
+
 @dataclass(frozen=True)
 class Audiocoder:
     """A trained audiocoder, with what it was trained for.
@@ -150,12 +163,10 @@ class Audiocoder:
     speech: Speech
 
 
-def train_audiocoder(run, recipe, encoder, decoder) -> Audiocoder:
+def train_audiocoder(run, recipe, speech, pairs, encoder, decoder) -> Audiocoder:
     """Train an audiocoder for an autoencoder's float weights, [784, n] and [n, 784]."""
-    speech = Speech(run, recipe)
     # A generator of its own: a resumed training must meet the same targets without the draws before.
     target_rng = np.random.default_rng([run.seed, 1])
-    pairs = Pairs.make(recipe.pairing, speech.digits, run.data_dir, target_rng)
     states = hidden_states(encoder, pairs.images, recipe.hidden_state_steps, target_rng)
     image_target = normalise(pairs.images.reshape(len(pairs.images), -1) / np.float32(255))
     # The audiocoder learns to drive the decoder that the hardware will run.
@@ -221,8 +232,11 @@ def nearest_mse(counts, labels, pairs) -> float:
 def train_audio_network(run):
     """A `Network` by the run's recipe, its figures on the validation recordings in ``meta``."""
     recipe = run.recipe
+    # Before the first epoch, so that too few images and bad recordings are told at once.
+    split_images(recipe.autoencoder, run.data_dir)
+    speech, pairs = utterances(run, recipe)
     encoder, decoder = train_image_weights(run, recipe.autoencoder)
-    trained = train_audiocoder(run, recipe, encoder, decoder)
+    trained = train_audiocoder(run, recipe, speech, pairs, encoder, decoder)
     network = audio_network(recipe, trained.weights, trained.pairs)
     network.meta.update(describe_run(run, "fsdd-test"))
     rng = np.random.default_rng(VALIDATION_SEED)

@@ -10,11 +10,14 @@ nothing but the standard library. It has:
 
 import argparse
 import os
+import signal
 import sys
+import threading
 import warnings
+from contextlib import contextmanager
 from importlib import import_module, metadata
 
-from ..golden.errors import UserError
+from ..golden.errors import ToolError, UserError
 
 COMMANDS = {
     "demo": "speak the ten digits, run them on the simulated core, draw what comes out",
@@ -33,16 +36,18 @@ COMMANDS = {
     "export": "write a network as a NIR file, which snnTorch and Norse load",
 }
 
+EXIT_TOOL_FAILED = 1
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 128 + 2      # as a shell reports SIGINT
 EXIT_BROKEN_PIPE = 128 + 13     # as a shell reports SIGPIPE
+EXIT_TERMINATED = 128 + 15      # as a shell reports SIGTERM
 
 EPILOG = """\
 commands:
 {commands}
 
 exit status:
-  0 done, 1 a check failed, 2 bad input (told in one line), 130 interrupted
+  0 done, 1 a check or a tool failed, 2 bad input (told in one line), 130 interrupted
 
 examples:
   lifarray demo
@@ -63,12 +68,19 @@ def main(argv=None) -> int:
     warnings.showwarning = _show_warning
     try:
         args = _parser(argv).parse_args(argv)
-        status = args.run(args) or 0
+        with _terminable():
+            status = args.run(args) or 0
         sys.stdout.flush()
         return status
     except UserError as error:
         print(f"lifarray: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_USER_ERROR
+    except ToolError as error:
+        print(f"lifarray: {error}", file=sys.stderr)
+        return EXIT_TOOL_FAILED
+    except _Terminated:
+        print("lifarray: terminated", file=sys.stderr)
+        return EXIT_TERMINATED
     except KeyboardInterrupt:
         print("lifarray: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -76,6 +88,27 @@ def main(argv=None) -> int:
         # The reader has left. Python would flush into the closed pipe once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
+
+
+class _Terminated(BaseException):
+    """SIGTERM came."""
+
+
+@contextmanager
+def _terminable():
+    """SIGTERM ends the block as Ctrl-C does: whatever it started is stopped, and its files are removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield       # only the main thread can have handlers
+        return
+
+    def terminate(number, frame):
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parser(argv):

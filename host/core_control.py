@@ -3,7 +3,7 @@
 from math import ceil
 
 from ..golden.config import CoreConfig
-from ..golden.registers import BY_NAME, CORE_ID, CORE_VERSION, MAP_HASH, N_WINDOWS, PAGE_BITS, ErrorCode, field_of
+from ..golden.registers import BY_NAME, CAPABILITIES, CORE_ID, CORE_VERSION, MAP_HASH, N_WINDOWS, PAGE_BITS, ErrorCode, field_of
 from .board_errors import AbortedError, AxiError, BitstreamError, CoreTimeoutError, DescriptorError, MapMismatchError, WindowError
 
 COUNTERS = ("CYCLES", "EVENTS", "SATURATIONS", "READ_BEATS", "WRITE_BEATS", "STALLS_WEIGHT", "STALLS_INPUT", "STALLS_FIRE")
@@ -71,7 +71,7 @@ class CoreControl:
 
     def _read_config(self) -> CoreConfig:
         values = {}
-        for name in ("CAPS0", "CAPS1"):
+        for name in CAPABILITIES:
             value = self.device.read(name)
             values.update({field.name: field_of(name, value, field.name) for field in BY_NAME[name].fields})
         return CoreConfig(**values)

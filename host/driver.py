@@ -14,6 +14,7 @@ from time import perf_counter
 
 import numpy as np
 
+from ..golden.descriptor import FIELDS
 from ..golden.encode import pack, poisson_words, sample_rng, samples_per_pass, unpack
 from ..golden.errors import UserError
 from ..golden.evaluate import class_images, class_scores, front_end
@@ -27,6 +28,8 @@ from .synthesis import Result, hear
 
 TIMEOUT_SECONDS = 2.0
 """At the peak of its memory's bandwidth the paper-size network takes 0.06 s an utterance."""
+
+MAX_STEPS = next((1 << field.width) - 1 for field in FIELDS if field.name == "n_steps")
 
 PASSES = 4
 """Passes a doorbell: the calls from Python are then a small part, and the buffers stay small."""
@@ -340,8 +343,8 @@ class LifArray:
         return True
 
     def _make_rasters(self, n_steps):
-        if n_steps < 1:
-            raise UserError(f"n_steps = {n_steps}, must be at least 1")
+        if not 1 <= n_steps <= MAX_STEPS:
+            raise UserError(f"n_steps = {n_steps}, must be 1 to {MAX_STEPS}")
         if self._rasters is None or self._rasters.n_steps != n_steps:
             if self._rasters is not None:
                 self._rasters.free()

@@ -3,14 +3,18 @@
 These are the only ways from the host to the hardware description and its simulation.
 """
 
+import os
+import sys
 from importlib.util import find_spec
+from pathlib import Path
 
-from ..golden.errors import need
+from ..golden.errors import UserError, need
 
 
 def load_sim():
     """The package `lifarray.sim`; UserError where its extra is not installed."""
     _require("simulating the core", "amaranth", "cocotb", "cocotbext.axi")
+    _require_cache()
     from .. import sim
 
     return sim
@@ -63,6 +67,7 @@ def load_formal():
 def load_hw():
     """The package `lifarray.hw`; UserError where its extra is not installed."""
     _require("making Verilog", "amaranth")
+    _require_cache()
     from .. import hw
 
     return hw
@@ -76,3 +81,14 @@ def _require(purpose, *modules, extra="sim"):
             found = None
         if found is None:
             raise need(module, extra, purpose)
+
+
+def _require_cache():
+    """Amaranth's Yosys is compiled at its first use, into the user's cache, and fails in many lines where it cannot write."""
+    if sys.platform != "linux":
+        return
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    try:
+        (cache / "wasmtime").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to the cache {str(cache)!r}: {error.strerror}; name another folder in XDG_CACHE_HOME") from None

@@ -29,13 +29,16 @@ def add_network(parser):
     parser.add_argument("--network", metavar="NETWORK", help=f"a network file, or the name of one that ships (default: {DEFAULT})")
 
 
-def add_config(parser):
+DEFAULT_CONFIG = "demo"
+
+
+def add_config(parser, default=DEFAULT_CONFIG):
     parser.add_argument(
         "--config",
         choices=CONFIGS,
-        default="demo",
+        default=default,
         metavar="NAME",
-        help=f"configuration of the core: {', '.join(CONFIGS)} (default: %(default)s)",
+        help=f"configuration of the core: {', '.join(CONFIGS)} (default: {DEFAULT_CONFIG})",
     )
 
 

@@ -2,10 +2,12 @@
 
 import json
 import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from ..golden.errors import UserError
+from ..golden.files import cannot_write, require_writable, whole_file
+
+__all__ = ["output_folder", "print_json", "require_writable", "whole_file", "write_text"]
 
 
 @contextmanager
@@ -19,6 +21,8 @@ def output_folder(path):
     UserError
         It cannot be made or written to.
     """
+    if not str(path):
+        raise cannot_write(path, "a folder without a name")
     folder = Path(path)
     made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     try:
@@ -27,7 +31,7 @@ def output_folder(path):
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise _cannot_write(folder, error) from None
+        raise cannot_write(folder, error) from None
     try:
         yield folder
     except BaseException:
@@ -36,28 +40,6 @@ def output_folder(path):
                 break
             parent.rmdir()
         raise
-
-
-@contextmanager
-def whole_file(path):
-    """A temporary name beside ``path``, renamed to it when the block ends well, else removed.
-
-    Raises
-    ------
-    UserError
-        The file cannot be written.
-    """
-    path = Path(path)
-    # The suffix stays the last part: some writers choose the file's format by it.
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
-        yield part
-        os.replace(part, path)
-    except OSError as error:
-        raise _cannot_write(path, error) from None
-    finally:
-        with suppress(OSError):
-            part.unlink()
 
 
 def write_text(path, text: str):
@@ -69,7 +51,3 @@ def write_text(path, text: str):
 def print_json(value):
     """Print ``value`` as JSON on standard output."""
     print(json.dumps(value, indent=1))
-
-
-def _cannot_write(path, error):
-    return UserError(f"cannot write {str(path)!r}: {error.strerror or error}: choose another place with --out")

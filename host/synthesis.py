@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..golden.audio import to_mono
-from ..golden.encode import poisson
+from ..golden.encode import poisson_stream
 from ..golden.evaluate import class_images, class_scores, front_end
 from ..golden.progress import progress
 from .backend import Outcome, run_network
@@ -79,9 +79,12 @@ def listen(network, utterances):
 
 
 def synthesize_images(network, utterances, backend: str, seed: int) -> "tuple[list, Outcome]":
-    """Run every utterance through the network: (list of `Result`, `Outcome`)."""
+    """Run every utterance through the network: (list of `Result`, `Outcome`).
+
+    The spikes are those that `driver.LifArray.synthesize` draws of the same seed.
+    """
     levels, rates = listen(network, utterances)
-    spikes = poisson(rates, network.n_steps, np.random.default_rng(seed), network.meta.get("max_rate", 1.0))
+    spikes = poisson_stream(rates, network.n_steps, seed, network.meta.get("max_rate", 1.0))
     targets = class_images(network)
     outcome = run_network(network, spikes, backend)
     counts = outcome.spikes[-1].sum(axis=1)

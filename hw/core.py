@@ -1,21 +1,23 @@
 """The core: registers, sequencer, memory ports and the data path between them."""
 
-from amaranth.hdl import Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from lifarray.golden.config import SLOTS, CoreConfig
-from lifarray.golden.registers import BY_NAME, MAP_SIZE, N_WINDOWS
+from lifarray.golden.registers import BY_NAME, CAPABILITIES, MAP_SIZE, N_WINDOWS
 
-from .array import Integrator, word_layout
+from .array import LaneArray
 from .axi import Axi3Signature, Axi4LiteSignature
 from .descriptor import descriptor_layout
-from .fetch import RasterRequests, Scanner
+from .fetch import Scanner
 from .fire import Fire, trace_layout
 from .reader import Reader, request_layout
 from .registers import RegisterFile
+from .rows import RowFetch
 from .sequencer import Sequencer
+from .window import Window, work_layout
 from .windows import windows_layout
 from .writer import Writer
 
@@ -28,7 +30,7 @@ COUNTER_MAX = (1 << 32) - 1
 def capabilities(config: CoreConfig) -> dict:
     """What the capability registers of a core read."""
     values = {}
-    for name in ("CAPS0", "CAPS1"):
+    for name in CAPABILITIES:
         values[name] = sum(getattr(config, field.name) << field.offset for field in BY_NAME[name].fields)
     return values
 
@@ -36,11 +38,11 @@ def capabilities(config: CoreConfig) -> dict:
 class DataPath(wiring.Component):
     """Everything that a run sets in motion; reset between runs.
 
-    ``memory`` -> raster words -> `Scanner` -> work, weight rows -> `Integrator` -> `Fire` -> ``memory``
+    memory -> raster words -> `Scanner` -> work -> `RowFetch` -> `Window` -> `LaneArray` -> `Fire` -> memory
 
     Members
     -------
-    memory : Out(Axi3Signature)
+    memory{p} : Out(Axi3Signature), of which only the first writes
     windows : In(windows_layout)
     layer : In(descriptor_layout)
     used_slots : In(7)
@@ -49,22 +51,19 @@ class DataPath(wiring.Component):
     loading : In(1), ``requests`` and ``words`` use the raster stream instead
     requests, words : the sequencer's descriptors
     halt : In(1), issue nothing more
-    idle : Out(1), the memory port has nothing under way
+    idle : Out(1), the memory ports have nothing under way
     waiting_read, waiting_write : Out(1)
     read_outside, read_failed, write_outside, write_failed, read_error_address, write_error_address
-    event, read_beat, write_beat, wait_weight, wait_input, wait_fire, saturations : for the counters
+    events, read_beats, write_beats, wait_weight, wait_input, wait_fire, saturations : for the counters
     trace : of `Fire`
     """
 
     def __init__(self, config: CoreConfig):
         self._config = config
-        flags = (
-            "waiting_read waiting_write read_outside read_failed write_outside write_failed "
-            "event read_beat write_beat wait_weight wait_input wait_fire"
-        )
+        flags = "waiting_read waiting_write read_outside read_failed write_outside write_failed wait_weight wait_input wait_fire"
         super().__init__(
             {
-                "memory": Out(Axi3Signature(config.bus_bits, 1)),
+                **{f"memory{p}": Out(Axi3Signature(config.bus_bits, 1)) for p in range(config.ports)},
                 "windows": In(windows_layout),
                 "layer": In(descriptor_layout),
                 "used_slots": In(range(SLOTS + 1)),
@@ -78,6 +77,9 @@ class DataPath(wiring.Component):
                 **{name: Out(1) for name in flags.split()},
                 "read_error_address": Out(32),
                 "write_error_address": Out(32),
+                "events": Out(range(config.ways + 1)),
+                "read_beats": Out(range(config.ports + 1)),
+                "write_beats": Out(1),
                 "saturations": Out(range(config.fire_units + 1)),
                 "trace": Out(trace_layout(config)),
             }
@@ -87,73 +89,104 @@ class DataPath(wiring.Component):
         m = Module()
         config = self._config
         layer = self.layer
-        m.submodules.reader = reader = Reader(config)
         m.submodules.writer = writer = Writer(config)
-        m.submodules.raster_requests = raster_requests = RasterRequests(config)
         m.submodules.scanner = scanner = Scanner(config)
-        m.submodules.integrator = integrator = Integrator(config)
+        m.submodules.rows = rows = RowFetch(config)
+        m.submodules.window = window = Window(config)
+        m.submodules.array = array = LaneArray(config)
         m.submodules.fire = fire = Fire(config)
-        m.submodules.work = work = SyncFIFOBuffered(width=word_layout.size, depth=WORK_FIFO_WORDS)
-
-        for name, member in self.memory.signature.members.items():
-            half = reader if name.startswith("ar") or name.startswith("r") else writer
-            port, inner = getattr(self.memory, name), getattr(half.bus, name)
-            m.d.comb += port.eq(inner) if member.flow == Out else inner.eq(port)
-
-        row_words = Signal.like(scanner.row_words)
-        m.d.sync += row_words.eq(Mux(layer.four_bit, config.row_words(4), config.row_words(config.weight_bits)))
-        for part in (raster_requests, scanner, fire):
-            m.d.comb += [part.start.eq(self.start), part.layer.eq(layer)]
-        for part in (reader, writer):
-            m.d.comb += [part.windows.eq(self.windows), part.halt.eq(self.halt)]
+        work_bits = work_layout(config).size
+        m.submodules.work = work = SyncFIFOBuffered(width=work_bits, depth=WORK_FIFO_WORDS)
 
         def join(source, sink):
             m.d.comb += [sink.payload.eq(source.payload), sink.valid.eq(source.valid), source.ready.eq(sink.ready)]
 
+        # The first port reads descriptors and rasters too, which go before weights: their few words
+        # decide which rows are needed.
+        readers = []
+        for p in range(config.ports):
+            depths = (config.stream_fifo_words,) if p == 0 else ()
+            m.submodules[f"reader{p}"] = reader = Reader(config.bus_bits, (*depths, config.weight_fifo_words))
+            readers.append(reader)
+            memory = getattr(self, f"memory{p}")
+            for name, member in memory.signature.members.items():
+                if name.startswith("ar") or name.startswith("r"):
+                    half = reader.bus
+                elif p == 0:
+                    half = writer.bus
+                else:
+                    continue  # this port never writes
+                port, inner = getattr(memory, name), getattr(half, name)
+                m.d.comb += port.eq(inner) if member.flow == Out else inner.eq(port)
+            weights = len(depths)
+            join(getattr(scanner, f"row_requests{p}"), getattr(reader, f"requests{weights}"))
+            join(getattr(reader, f"words{weights}"), getattr(rows, f"words{p}"))
         with m.If(self.loading):
-            join(self.requests, reader.requests0)
-            join(reader.words0, self.words)
+            join(self.requests, readers[0].requests0)
+            join(readers[0].words0, self.words)
         with m.Else():
-            join(raster_requests.requests, reader.requests0)
-            join(reader.words0, scanner.raster)
-        wiring.connect(m, scanner.requests, reader.requests1)
-        wiring.connect(m, reader.words1, integrator.weights)
+            join(scanner.raster_requests, readers[0].requests0)
+            join(readers[0].words0, scanner.raster)
+
+        row_words = Signal.like(scanner.row_words)
+        m.d.sync += row_words.eq(Mux(layer.four_bit, config.row_words(4), config.row_words(config.weight_bits)))
+        for part in (scanner, fire):
+            m.d.comb += part.layer.eq(layer)
+        for part in (*readers, writer):
+            m.d.comb += [part.windows.eq(self.windows), part.halt.eq(self.halt)]
         wiring.connect(m, fire.runs, writer.runs)
         wiring.connect(m, fire.words, writer.words)
+        wiring.connect(m, rows.load, window.load)
         m.d.comb += [
+            scanner.start.eq(self.start),
+            scanner.used_slots.eq(self.used_slots),
+            scanner.row_words.eq(row_words),
+            scanner.row_taken.eq(rows.row_taken),
             work.w_data.eq(scanner.work.payload),
             work.w_en.eq(scanner.work.valid),
             scanner.work.ready.eq(work.w_rdy),
-            integrator.work.payload.eq(work.r_data),
-            integrator.work.valid.eq(work.r_rdy),
-            work.r_en.eq(integrator.work.ready),
-            scanner.used_slots.eq(self.used_slots),
-            scanner.row_words.eq(row_words),
-            integrator.row_words.eq(row_words),
-            integrator.four_bit.eq(layer.four_bit),
-            integrator.read_slot.eq(fire.read_slot),
-            integrator.pass_taken.eq(fire.pass_taken),
-            fire.pass_done.eq(integrator.pass_done),
-            fire.touched.eq(integrator.touched),
-            fire.currents.eq(integrator.currents),
-            self.done.eq(fire.finished & writer.drained),
-            self.idle.eq(reader.idle & ~self.memory.arvalid & writer.idle),
-            self.waiting_read.eq(~reader.idle),
+            rows.work.payload.eq(work.r_data),
+            rows.work.valid.eq(work.r_rdy),
+            work.r_en.eq(rows.work.ready),
+            rows.restart.eq(scanner.restart),
+            rows.first_row.eq(scanner.first_row),
+            rows.row_words.eq(row_words),
+            rows.resident.eq(scanner.resident),
+            rows.four_bit.eq(layer.four_bit),
+            rows.arrived.eq(scanner.arrived),
+            array.pick.eq(window.pick),
+            array.write.eq(rows.load.valid & rows.load.ready & ~rows.load.payload.last),
+            array.entry.eq(window.entry),
+            array.row.eq(rows.weights),
+            window.release.eq(fire.release),
+            fire.start.eq(self.start & ~layer.load),
+            fire.captured.eq(array.captured),
+            fire.capture.eq(array.capture),
+            self.done.eq(Mux(layer.load, scanner.loaded, fire.finished & writer.drained)),
+            self.idle.eq(Cat(reader.idle for reader in readers).all() & writer.idle),
+            self.waiting_read.eq(~Cat(reader.idle for reader in readers).all()),
             self.waiting_write.eq(~writer.idle),
-            self.read_outside.eq(reader.error_outside),
-            self.read_failed.eq(reader.error_failed),
-            self.read_error_address.eq(reader.error_address),
+            self.read_outside.eq(Cat(reader.error_outside for reader in readers).any()),
+            self.read_failed.eq(Cat(reader.error_failed for reader in readers).any()),
+            self.read_error_address.eq(readers[-1].error_address),
             self.write_outside.eq(writer.error_outside),
             self.write_failed.eq(writer.error_failed),
             self.write_error_address.eq(writer.error_address),
-            self.event.eq(integrator.event),
-            self.read_beat.eq(reader.beat),
-            self.write_beat.eq(writer.beat),
-            self.wait_weight.eq(integrator.wait_weight),
-            self.wait_input.eq(~fire.finished & ~fire.busy & integrator.wait_input),
-            self.wait_fire.eq(fire.busy),
-            self.saturations.eq(fire.saturations),
+            self.wait_fire.eq(window.idle & window.waiting),
+            self.wait_weight.eq(window.idle & ~window.waiting & rows.wait_weight),
+            self.wait_input.eq(window.idle & ~window.waiting & ~rows.wait_weight & ~fire.finished),
             self.trace.eq(fire.trace),
+        ]
+        if config.ports == 2:
+            # Memory's errors go before addresses that were not allowed, as within a reader.
+            first, second = readers
+            with m.If(first.error_failed | (first.error_outside & ~second.error_failed)):
+                m.d.comb += self.read_error_address.eq(first.error_address)
+        m.d.sync += [
+            self.events.eq(sum(window.pick.valid)),
+            self.read_beats.eq(sum(reader.beat for reader in readers)),
+            self.write_beats.eq(writer.beat),
+            self.saturations.eq(fire.saturations),
         ]
         return m
 
@@ -171,6 +204,7 @@ class LifCore(wiring.Component):
     -------
     s_axil : In(Axi4LiteSignature), the registers of ``golden/registers.py``
     m_axi : Out(Axi3Signature), the memory that descriptors, weights and rasters lie in
+    m_axi1 : Out(Axi3Signature), the same memory, with two ports; it only reads
     irq : Out(1), level: a run ended and its interrupt is enabled
     trace : Out(trace_layout), if asked for
     """
@@ -182,6 +216,8 @@ class LifCore(wiring.Component):
             "m_axi": Out(Axi3Signature(config.bus_bits, 1)),
             "irq": Out(1),
         }
+        if config.ports == 2:
+            members["m_axi1"] = Out(Axi3Signature(config.bus_bits, 1))
         if trace:
             members["trace"] = Out(trace_layout(config))
         super().__init__(members)
@@ -194,7 +230,9 @@ class LifCore(wiring.Component):
         path = DataPath(config)
         m.submodules.path = ResetInserter(sequencer.flush)(path)
         wiring.connect(m, wiring.flipped(self.s_axil), registers.bus)
-        wiring.connect(m, wiring.flipped(self.m_axi), path.memory)
+        wiring.connect(m, wiring.flipped(self.m_axi), path.memory0)
+        if config.ports == 2:
+            wiring.connect(m, wiring.flipped(self.m_axi1), path.memory1)
         wiring.connect(m, sequencer.requests, path.requests)
         wiring.connect(m, path.words, sequencer.words)
 
@@ -238,10 +276,10 @@ class LifCore(wiring.Component):
 
         increments = {
             "cycles": 1,
-            "events": path.event,
+            "events": path.events,
             "saturations": path.saturations,
-            "read_beats": path.read_beat,
-            "write_beats": path.write_beat,
+            "read_beats": path.read_beats,
+            "write_beats": path.write_beats,
             "stalls_weight": path.wait_weight,
             "stalls_input": path.wait_input,
             "stalls_fire": path.wait_fire,

@@ -1,75 +1,106 @@
-"""Fetch: reads the input raster of each pass, and the weight rows of the inputs that spiked."""
+"""Fetch: reads a layer's input raster, and asks for the weight rows of the inputs that spiked."""
 
-from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from lifarray.golden.config import SLOTS, CoreConfig
+from lifarray.golden.config import RING_ROWS, SLOTS, CoreConfig
 
 from .address import ADDRESS_BITS, advance
-from .array import word_layout
 from .descriptor import descriptor_layout
 from .reader import request_layout
+from .store import part_words
+from .window import segment_layout, work_layout
+
+OFFSET_BITS = 28
+"""Weight rows are numbered in 64-bit words from the first row of a tile; resident ones in rows."""
+
+found_layout = data.StructLayout({"word": SLOTS, "offset": OFFSET_BITS})
+"""An active input; or, with no spike in ``word``, the end of a pass."""
 
 
-class RasterRequests(wiring.Component):
-    """Asks for the raster words of each tile's passes, ahead of those who use them.
+class RasterList(wiring.Component):
+    """The active inputs of a layer, so that only its first tile reads the raster.
 
     Members
     -------
-    start : In(1), a layer begins
-    layer : In(descriptor_layout), constant while it runs
-    requests : Out(stream of request_layout)
+    clear : In(1), forget all
+    record : In(1), add ``found`` to the list
+    found : In(found_layout)
+    full : Out(1), something was recorded for which there was no room
+    level : Out, entries
+    seek : In(1), read from entry ``first`` on
+    first : In
+    entries : Out(stream of found_layout)
     """
 
     def __init__(self, config: CoreConfig):
-        self._lanes = config.lanes
+        self._depth = config.list_words
         super().__init__(
             {
-                "start": In(1),
-                "layer": In(descriptor_layout),
-                "requests": Out(stream.Signature(request_layout)),
+                "clear": In(1),
+                "record": In(1),
+                "found": In(found_layout),
+                "full": Out(1),
+                "level": Out(range(self._depth + 1)),
+                "seek": In(1),
+                "first": In(range(self._depth + 1)),
+                "entries": Out(stream.Signature(found_layout)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        layer = self.layer
-        neurons_left = Signal(20)
-        steps_left = Signal(16)
-        address = Signal(ADDRESS_BITS)
-        running = Signal()
+        depth = self._depth
+        # Whole bytes, so that no data falls into a block RAM's ninth bits.
+        width = -(-found_layout.size // 8) * 8
+        m.submodules.memory = memory = Memory(shape=width, depth=depth, init=[])
+        write = memory.write_port(granularity=8)
+        read = memory.read_port(domain="sync")
+
+        room = self.level != depth
         m.d.comb += [
-            self.requests.payload.address.eq(address),
-            self.requests.payload.words.eq(layer.fan_in),
-            self.requests.valid.eq(running),
+            write.addr.eq(self.level),
+            write.data.eq(self.found),
+            write.en.eq((self.record & room).replicate(width // 8)),
         ]
-        with m.If(self.start):
-            m.d.sync += [
-                running.eq(1),
-                neurons_left.eq(layer.n_neurons),
-                steps_left.eq(layer.n_steps),
-                address.eq(layer.input_address),
-            ]
-        with m.Elif(running & self.requests.ready):
-            with m.If(steps_left > SLOTS):
-                m.d.sync += [steps_left.eq(steps_left - SLOTS), address.eq(advance(address, layer.fan_in << 3))]
-            with m.Else():
-                m.d.sync += [
-                    steps_left.eq(layer.n_steps),
-                    address.eq(layer.input_address),
-                    neurons_left.eq(neurons_left - self._lanes),
-                ]
-                with m.If(neurons_left <= self._lanes):
-                    m.d.sync += running.eq(0)
+        with m.If(self.clear):
+            m.d.sync += [self.level.eq(0), self.full.eq(0)]
+        with m.Elif(self.record):
+            m.d.sync += [self.level.eq(self.level + room), self.full.eq(self.full | ~room)]
+
+        # Two registers, the block RAM's own and one after it.
+        at = Signal(range(depth + 1))
+        valid = Signal(2)
+        moves = Signal()
+        goes = Signal()
+        m.d.comb += [
+            moves.eq(~valid[1] | self.entries.ready),
+            goes.eq((~valid[0] | moves) & (at != self.level)),
+            read.addr.eq(at),
+            read.en.eq(goes),
+            self.entries.valid.eq(valid[1]),
+        ]
+        with m.If(goes):
+            m.d.sync += [at.eq(at + 1), valid[0].eq(1)]
+        with m.Elif(moves):
+            m.d.sync += valid[0].eq(0)
+        with m.If(moves):
+            m.d.sync += [valid[1].eq(valid[0]), self.entries.payload.eq(read.data)]
+        with m.If(self.seek):
+            m.d.sync += [at.eq(self.first), valid.eq(0)]
         return m
 
 
 class Scanner(wiring.Component):
-    """Looks at one raster word a cycle; a word with a spike becomes work and a weight request.
+    """Finds the active inputs of each tile's passes, segment after segment.
 
-    Silent inputs cost their raster word and nothing else. Bias rows follow the inputs, as words
-    that spike in every slot in use.
+    The first tile reads the raster, a word a cycle; a silent word costs that cycle and nothing
+    else. What it finds goes into the list, from which the next segments and tiles take it, unless
+    the list overflowed: then they read the raster again. Bias rows follow the inputs, as words that
+    spike in every slot in use. A segment is half of a pass's slots where the weights are resident,
+    so that the other half is fired meanwhile; else all of them, since its rows are fetched anew.
 
     Members
     -------
@@ -77,9 +108,16 @@ class Scanner(wiring.Component):
     layer : In(descriptor_layout), constant while it runs
     used_slots : In(7), slots in use when all steps fit into one pass
     row_words : In, 64-bit words of a weight row
+    raster_requests : Out(stream of request_layout)
     raster : In(stream of 64 bits)
-    requests : Out(stream of request_layout), of weight rows
-    work : Out(stream of word_layout)
+    row_requests{p} : Out(stream of request_layout), of memory port p's part of a row
+    row_taken : In(1), a row left the ring
+    work : Out(stream of work_layout)
+    restart : Out(1), a layer begins: the store writes from ``first_row`` on
+    first_row : Out
+    resident : Out(1), the layer's weights are in the store
+    arrived : Out(1), rows are loaded to stay
+    loaded : Out(1), they all are
     """
 
     def __init__(self, config: CoreConfig):
@@ -90,94 +128,253 @@ class Scanner(wiring.Component):
                 "layer": In(descriptor_layout),
                 "used_slots": In(range(SLOTS + 1)),
                 "row_words": In(range(config.row_words(config.weight_bits) + 1)),
+                "raster_requests": Out(stream.Signature(request_layout)),
                 "raster": In(stream.Signature(64)),
-                "requests": Out(stream.Signature(request_layout)),
-                "work": Out(stream.Signature(word_layout)),
+                **{f"row_requests{p}": Out(stream.Signature(request_layout)) for p in range(config.ports)},
+                "row_taken": In(1),
+                "work": Out(stream.Signature(work_layout(config))),
+                "restart": Out(1),
+                "first_row": Out(range(config.store_rows)),
+                "resident": Out(1),
+                "arrived": Out(1),
+                "loaded": Out(1),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
+        config = self._config
         layer = self.layer
-        lanes = self._config.lanes
+        lanes = config.lanes
+        m.submodules.list = found_list = RasterList(config)
+
+        # Where we are: tile > pass > segment > input.
         neurons_left = Signal(20)
+        first_tile = Signal()
         steps_left = Signal(16)
-        last_pass = Signal()
+        pass_address = Signal(ADDRESS_BITS)
+        pass_entry = Signal(range(config.list_words + 1))
+        list_at = Signal(range(config.list_words + 1))
+        last_segment = Signal()
         inputs_left = Signal(20)
         biases_left = Signal(8)
         tile_address = Signal(ADDRESS_BITS)
-        row_address = Signal(ADDRESS_BITS)
-        slots = Signal(range(SLOTS + 1))
-        mask = Signal(SLOTS)
+        tile_row = Signal(range(config.store_rows))
+        tile_size = Signal(OFFSET_BITS)
+        offset = Signal(OFFSET_BITS)
+        last_pass = Signal()
         m.d.comb += last_pass.eq(steps_left <= SLOTS)
 
+        slots = Signal(range(SLOTS + 1))
+        half = Signal(range(SLOTS // 2 + 1))
+        used = Signal(SLOTS)  # slots of the pass
+        mask = Signal(SLOTS)  # slots of the segment
+        segment = Signal(segment_layout)
+        reads_raster = Signal()
+        m.d.comb += reads_raster.eq((first_tile & (segment.first == 0)) | found_list.full)
+
+        # What was found waits here until it is asked for.
+        found = Signal(found_layout)
+        row_address = Signal(ADDRESS_BITS)
+        valid = Signal()
+        end = Signal()  # of the segment
+        silent = Signal()
         word = Signal(SLOTS)
-        active = Signal()  # a row with spikes stands here: it goes to both outputs at once
+        ready = Signal()
+        m.d.comb += [word.eq(found.word & mask), silent.eq(word == 0)]
+
+        # Rows under way, or in the ring.
+        requested = Signal(range(RING_ROWS + 1))
+        wants_row = Signal()
+        room = Signal()
+        asked = Signal(config.ports)
+        asking = []
         m.d.comb += [
-            self.work.payload.word.eq(word),
-            self.requests.payload.address.eq(row_address),
-            self.requests.payload.words.eq(self.row_words),
-            self.requests.valid.eq(active & self.work.ready),
+            wants_row.eq(valid & ~end & ~silent & ~self.resident),
+            room.eq(requested != RING_ROWS),
         ]
-        sent = Signal()
-        m.d.comb += sent.eq(self.requests.valid & self.requests.ready)
-        next_row = row_address.eq(advance(row_address, self.row_words << 3))
+        before = 0
+        for p, part in enumerate(part_words(config)):
+            request = getattr(self, f"row_requests{p}")
+            n_words = Signal(range(part + 1), name=f"request_words{p}")
+            with m.If(self.row_words <= before):
+                m.d.comb += n_words.eq(0)
+            with m.Elif(self.row_words >= before + part):
+                m.d.comb += n_words.eq(part)
+            with m.Else():
+                m.d.comb += n_words.eq(self.row_words - before)
+            address = advance(row_address, before * 8)
+            done = Signal(name=f"asked_now{p}")
+            m.d.comb += [
+                request.payload.address.eq(address),
+                request.payload.words.eq(n_words),
+                request.valid.eq(wants_row & room & self.work.ready & ~asked[p] & (n_words != 0)),
+                done.eq(asked[p] | (request.valid & request.ready) | (n_words == 0)),
+            ]
+            asking.append(done)
+            before += part
+        sent = Signal()  # a row's last request goes out
+        m.d.comb += sent.eq(wants_row & room & self.work.ready & Cat(asking).all())
+        with m.If(sent):
+            m.d.sync += asked.eq(0)
+        with m.Elif(wants_row & room & self.work.ready):
+            m.d.sync += asked.eq(Cat(asking))
+        m.d.sync += requested.eq(requested + sent - self.row_taken)
+
+        to_window = Signal()
+        m.d.comb += [
+            self.work.payload.word.eq(Mux(end, segment.as_value(), word)),
+            self.work.payload.last.eq(end),
+            self.work.payload.row.eq(tile_row + found.offset),
+            to_window.eq(valid & (end | ~silent) & (end | self.resident | sent)),
+            self.work.valid.eq(to_window & ~self.arrived),
+            ready.eq(~valid | (~end & silent) | (to_window & self.work.ready)),
+        ]
+        with m.If(ready):
+            m.d.sync += valid.eq(0)
+
+        def find(spikes, at):
+            """Put an input where it is asked for."""
+            m.d.sync += [
+                valid.eq(1),
+                end.eq(0),
+                found.word.eq(spikes),
+                found.offset.eq(at),
+                row_address.eq(advance(tile_address, at << 3)),
+            ]
+
+        # What is found goes into the list in the cycle after.
+        recorded = Signal()
+        m.d.comb += [
+            found_list.found.eq(found),
+            found_list.record.eq(recorded & ((found.word != 0) | end)),
+        ]
+        m.d.sync += recorded.eq(0)
+        next_row = offset.eq(offset + Mux(self.resident, 1, self.row_words))
+        records = first_tile & (segment.first == 0)
+        m.d.comb += self.first_row.eq(Mux(layer.load, layer.store_row, config.store_rows - RING_ROWS))
 
         with m.FSM():
             with m.State("LAYER"):
                 m.d.sync += [
+                    self.resident.eq(layer.resident & ~layer.load),
                     neurons_left.eq(layer.n_neurons),
+                    first_tile.eq(1),
                     steps_left.eq(layer.n_steps),
                     tile_address.eq(layer.weight_address),
+                    tile_row.eq(layer.store_row),
+                    pass_address.eq(layer.input_address),
+                    pass_entry.eq(0),
+                    inputs_left.eq(layer.fan_in),
+                    biases_left.eq(0),
+                    offset.eq(0),
+                    mask.eq(1),
                 ]
                 with m.If(self.start):
+                    m.d.comb += [self.restart.eq(1), found_list.clear.eq(1)]
+                    m.d.sync += self.loaded.eq(0)
                     m.next = "PASS"
-            with m.State("PASS"):
-                m.d.sync += [
-                    slots.eq(Mux(layer.n_steps <= SLOTS, self.used_slots, Mux(last_pass, steps_left, SLOTS))),
-                    row_address.eq(tile_address),
-                    inputs_left.eq(layer.fan_in),
-                    biases_left.eq(layer.bias_rows),
-                ]
-                m.next = "MASK"
-            with m.State("MASK"):
-                m.d.sync += mask.eq((1 << slots) - 1)
-                m.next = "INPUTS"
-            with m.State("INPUTS"):
-                silent = Signal()
-                m.d.comb += [
-                    word.eq(self.raster.payload & mask),
-                    silent.eq(word == 0),
-                    active.eq(self.raster.valid & ~silent),
-                    self.work.valid.eq(sent),
-                    self.raster.ready.eq(silent | sent),
-                ]
-                with m.If(self.raster.valid & self.raster.ready):
+                    with m.If(layer.load):
+                        m.d.sync += self.arrived.eq(1)
+                        m.next = "LOAD"
+            with m.State("LOAD"):
+                # Every row as if it were active, without work.
+                with m.If(ready & (inputs_left != 0)):
+                    find(1, offset)
                     m.d.sync += [next_row, inputs_left.eq(inputs_left - 1)]
+                with m.If((inputs_left == 0) & ~valid & (requested == 0)):
+                    m.d.sync += [self.loaded.eq(1), self.arrived.eq(0)]
+                    m.next = "LAYER"
+            with m.State("PASS"):
+                # The halves lie alike in all passes of a layer, or one pass would fill slots that
+                # are still to be fired for the one before.
+                with m.If(layer.n_steps <= SLOTS):
+                    m.d.sync += [slots.eq(self.used_slots), half.eq((self.used_slots + 1) >> 1)]
+                with m.Else():
+                    m.d.sync += [slots.eq(Mux(last_pass, steps_left, SLOTS)), half.eq(SLOTS // 2)]
+                m.next = "USED"
+            with m.State("USED"):
+                m.d.sync += [
+                    used.eq((1 << slots) - 1),
+                    segment.first.eq(0),
+                    segment.end.eq(slots - 1),
+                    segment.shared.eq(1),
+                    last_segment.eq(1),
+                ]
+                m.next = "WHOLE"
+                with m.If(self.resident & (slots > half)):
+                    m.next = "FIRST_HALF"
+            with m.State("WHOLE"):
+                m.d.sync += mask.eq(used)
+                m.next = "SEGMENT"
+            with m.State("FIRST_HALF"):
+                m.d.sync += [mask.eq((1 << half) - 1), segment.end.eq(half - 1), segment.shared.eq(0), last_segment.eq(0)]
+                m.next = "SEGMENT"
+            with m.State("SECOND_HALF"):
+                m.d.sync += [mask.eq(used & ~mask), segment.first.eq(half), segment.end.eq(slots - 1), last_segment.eq(1)]
+                m.next = "SEGMENT"
+            with m.State("SEGMENT"):
+                m.d.comb += [
+                    found_list.seek.eq(1),
+                    found_list.first.eq(pass_entry),
+                    self.raster_requests.payload.address.eq(pass_address),
+                    self.raster_requests.payload.words.eq(layer.fan_in),
+                    self.raster_requests.valid.eq(reads_raster),
+                ]
+                m.d.sync += [offset.eq(0), inputs_left.eq(layer.fan_in), biases_left.eq(layer.bias_rows), list_at.eq(pass_entry)]
+                with m.If(~reads_raster):
+                    m.next = "LIST"
+                with m.Elif(self.raster_requests.ready):
+                    m.next = "RASTER"
+            with m.State("RASTER"):
+                m.d.comb += self.raster.ready.eq(ready)
+                with m.If(self.raster.valid & ready):
+                    find(self.raster.payload & used, offset)
+                    m.d.sync += [next_row, recorded.eq(records), inputs_left.eq(inputs_left - 1)]
                     with m.If(inputs_left == 1):
                         m.next = "BIASES"
             with m.State("BIASES"):
-                m.d.comb += [
-                    word.eq(mask),
-                    active.eq(biases_left != 0),
-                    self.work.valid.eq(sent),
+                with m.If(ready):
+                    find(used, offset)
+                    m.d.sync += [next_row, recorded.eq(records), biases_left.eq(biases_left - 1)]
+                    with m.If(biases_left == 0):
+                        m.d.sync += [found.word.eq(0), end.eq(1), tile_size.eq(offset)]
+                        m.next = "SEGMENT_DONE"
+            with m.State("LIST"):
+                entry = found_list.entries.payload
+                m.d.comb += found_list.entries.ready.eq(ready)
+                with m.If(found_list.entries.valid & ready):
+                    find(entry.word, entry.offset)
+                    m.d.sync += list_at.eq(list_at + 1)
+                    with m.If(entry.word == 0):
+                        m.d.sync += end.eq(1)
+                        m.next = "SEGMENT_DONE"
+            with m.State("SEGMENT_DONE"):
+                # The end of the segment goes out before its slots change.
+                with m.If(ready):
+                    m.next = "SECOND_HALF"
+                    with m.If(last_segment):
+                        m.next = "PASS_DONE"
+            with m.State("PASS_DONE"):
+                m.next = "PASS"
+                m.d.sync += [
+                    steps_left.eq(steps_left - SLOTS),
+                    pass_address.eq(advance(pass_address, layer.fan_in << 3)),
+                    pass_entry.eq(Mux(first_tile, found_list.level, list_at)),
                 ]
-                with m.If(biases_left == 0):
-                    m.next = "LAST"
-                with m.Elif(sent):
-                    m.d.sync += [next_row, biases_left.eq(biases_left - 1)]
-            with m.State("LAST"):
-                m.d.comb += [self.work.payload.last.eq(1), self.work.valid.eq(1)]
-                with m.If(self.work.ready):
-                    m.next = "PASS"
-                    with m.If(~last_pass):
-                        m.d.sync += steps_left.eq(steps_left - SLOTS)
-                    with m.Else():
-                        m.d.sync += [
-                            steps_left.eq(layer.n_steps),
-                            tile_address.eq(row_address),
-                            neurons_left.eq(neurons_left - lanes),
-                        ]
-                        with m.If(neurons_left <= lanes):
-                            m.next = "LAYER"
+                with m.If(last_pass):
+                    m.next = "TILE_DONE"
+            with m.State("TILE_DONE"):
+                m.d.sync += [
+                    first_tile.eq(0),
+                    tile_address.eq(advance(tile_address, tile_size << 3)),
+                    tile_row.eq(tile_row + tile_size),
+                    neurons_left.eq(neurons_left - lanes),
+                    steps_left.eq(layer.n_steps),
+                    pass_address.eq(layer.input_address),
+                    pass_entry.eq(0),
+                ]
+                m.next = "PASS"
+                with m.If(neurons_left <= lanes):
+                    m.next = "LAYER"
         return m

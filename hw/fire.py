@@ -1,8 +1,7 @@
-"""Fire: the LIF steps of a tile, and the words and potentials that they leave in memory.
+"""Fire: the LIF steps of a tile, slot after slot, as the array completes them.
 
-Lane ``g * fire_units + u`` belongs to unit u. A unit takes `LIF_STAGES` of its lanes at once, a
-block, and interleaves them, so that each lane's step leaves the pipeline just as its next one
-enters. Blocks follow each other; after each, the block's raster words go to the writer.
+Lane ``g * fire_units + u`` is unit u's of group g. Once a slot's currents are captured, the units
+walk the groups, one a cycle.
 """
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed
@@ -14,10 +13,15 @@ from lifarray.golden.config import SLOTS, CoreConfig
 from lifarray.golden.lif import ResetMode
 
 from .address import ADDRESS_BITS, advance
-from .array import SLOT_BITS
 from .descriptor import descriptor_layout
 from .lif import LIF_STAGES, LifPipeline, neuron_layout, parameters_layout
+from .output import Output
+from .window import SLOT_BITS
 from .writer import run_layout
+
+RELEASE_AHEAD = 7
+"""Cycles before the last group of a slot when the array may begin to complete the next: fewer than
+pass from then until it is captured."""
 
 
 def trace_layout(config: CoreConfig):
@@ -35,25 +39,26 @@ def trace_layout(config: CoreConfig):
 
 
 class FireUnit(wiring.Component):
-    """One LIF pipeline with the state of its lanes.
+    """One LIF pipeline with the state and the spikes of its lanes, a lane a group.
+
+    The raster words are kept twice, so that one tile's are written to memory while the next one's
+    are made.
 
     Members
     -------
     parameters : In, of `LifPipeline`
     current : In(signed)
-    lane : In, group whose step enters the pipeline in this cycle
-    begin : In(1), it is the first step since vmem was ``initial`` or was kept
-    resume : In(1), with ``begin``: go on from the kept vmem, of the pass before
+    group : In, whose step enters the pipeline in this cycle
+    begin : In(1), go on from ``initial``, not from the state after the step before
     initial : In(neuron_layout)
+    before : Out(neuron_layout), state that was kept for ``group``
     after : Out(neuron_layout), state after the step that entered `LIF_STAGES` cycles ago
     spike, saturated : Out(1), of that step
-    write : In(1), that step counts: put its spike into the raster word
-    write_lane : In, the group of that step
-    slot : In(6), the slot of that step; slot 0 clears the word first
-    read_lane : In, group that ``word`` and ``vmem`` show
+    write : In(1), that step counts: keep its state and its spike
+    write_group, slot : In, of that step; slot 0 clears the word first
+    side : In(1), which copy of the words it goes to
+    read_group, read_side : In, what ``word`` shows from the next cycle on
     word : Out(64)
-    vmem : Out(signed), as last kept
-    keep : In(1), keep the vmem of the step that leaves the pipeline
     """
 
     def __init__(self, config: CoreConfig):
@@ -63,20 +68,20 @@ class FireUnit(wiring.Component):
             {
                 "parameters": In(parameters_layout(config.vmem_bits)),
                 "current": In(signed(config.current_bits)),
-                "lane": In(group),
+                "group": In(group),
                 "begin": In(1),
-                "resume": In(1),
                 "initial": In(neuron_layout(config.vmem_bits)),
+                "before": Out(neuron_layout(config.vmem_bits)),
                 "after": Out(neuron_layout(config.vmem_bits)),
                 "spike": Out(1),
                 "saturated": Out(1),
                 "write": In(1),
-                "write_lane": In(group),
+                "write_group": In(group),
                 "slot": In(SLOT_BITS),
-                "read_lane": In(group),
+                "side": In(1),
+                "read_group": In(group),
+                "read_side": In(1),
                 "word": Out(SLOTS),
-                "vmem": Out(signed(config.vmem_bits)),
-                "keep": In(1),
             }
         )
 
@@ -86,38 +91,61 @@ class FireUnit(wiring.Component):
         m.submodules.lif = lif = LifPipeline(config.current_bits, config.vmem_bits)
 
         neuron = neuron_layout(config.vmem_bits)
-        m.submodules.kept = kept = Memory(shape=neuron, depth=config.groups, init=[])
-        kept_write = kept.write_port()
-        kept_read = kept.read_port(domain="comb")
-        kept_show = kept.read_port(domain="comb")
+        m.submodules.state = state = Memory(shape=neuron, depth=config.groups, init=[])
+        state_write = state.write_port()
+        state_read = state.read_port(domain="comb")
         m.d.comb += [
-            kept_write.addr.eq(self.write_lane),
-            kept_write.data.eq(lif.after),
-            kept_write.en.eq(self.keep),
-            kept_read.addr.eq(self.lane),
-            kept_show.addr.eq(self.read_lane),
-            self.vmem.eq(kept_show.data.vmem),
+            state_write.addr.eq(self.write_group),
+            state_write.data.eq(lif.after),
+            state_write.en.eq(self.write),
+            state_read.addr.eq(self.group),
+            self.before.eq(state_read.data),
             lif.parameters.eq(self.parameters),
             lif.current.eq(self.current),
-            lif.before.eq(Mux(self.begin, Mux(self.resume, kept_read.data, self.initial), lif.after)),
+            lif.before.eq(Mux(self.begin, self.initial, state_read.data)),
             self.after.eq(lif.after),
             self.spike.eq(lif.spike),
             self.saturated.eq(lif.saturated),
         ]
 
-        m.submodules.words = words = Memory(shape=SLOTS, depth=config.groups, init=[])
-        words_write = words.write_port()
-        words_read = words.read_port(domain="comb")
-        words_show = words.read_port(domain="comb")
+        # The spikes of the slot's byte so far, and the bytes of the words. One cycle behind.
+        m.submodules.byte = byte = Memory(shape=8, depth=config.groups, init=[])
+        byte_write = byte.write_port()
+        byte_read = byte.read_port(domain="comb")
+        new_byte = Signal(8)
+        bit = self.slot[:3]
         m.d.comb += [
-            words_read.addr.eq(self.write_lane),
-            words_write.addr.eq(self.write_lane),
-            words_write.data.eq(Mux(self.slot == 0, 0, words_read.data) | (self.spike << self.slot)),
-            words_write.en.eq(self.write),
-            words_show.addr.eq(self.read_lane),
-            self.word.eq(words_show.data),
+            byte_read.addr.eq(self.write_group),
+            new_byte.eq(Mux(bit == 0, 0, byte_read.data) | (self.spike << bit)),
+            byte_write.addr.eq(self.write_group),
+            byte_write.data.eq(new_byte),
+            byte_write.en.eq(self.write),
+        ]
+        # Byte by byte into the words, the whole word with the first.
+        m.submodules.words = words = Memory(shape=SLOTS, depth=2 * config.groups, init=[], attrs={"ram_style": "block"})
+        words_write = words.write_port(granularity=8)
+        words_read = words.read_port(domain="sync")
+        written = Signal(8)
+        enable = Signal(SLOTS // 8)
+        here = Signal(SLOTS // 8)
+        at_group = Signal(range(2 * config.groups))
+        m.d.sync += [
+            written.eq(new_byte),
+            here.eq(1 << self.slot[3:]),
+            enable.eq(Mux(self.slot == 0, -1, 1 << self.slot[3:]) & self.write.replicate(SLOTS // 8)),
+            at_group.eq(self._word_address(self.write_group, self.side)),
+        ]
+        m.d.comb += [
+            words_write.addr.eq(at_group),
+            words_write.data.eq(Cat(Mux(here[b], written, 0) for b in range(SLOTS // 8))),
+            words_write.en.eq(enable),
+            words_read.addr.eq(self._word_address(self.read_group, self.read_side)),
+            self.word.eq(words_read.data),
         ]
         return m
+
+    def _word_address(self, group, side):
+        return Mux(side, group + self._config.groups, group)
 
 
 class Fire(wiring.Component):
@@ -127,14 +155,13 @@ class Fire(wiring.Component):
     -------
     start : In(1), a layer begins
     layer : In(descriptor_layout), constant while it runs
-    pass_done : In(1), the integrator's currents of the next pass stand
-    pass_taken : Out(1), they were used
-    touched, read_slot, currents : to the integrator
+    captured : In(array of signed), the currents of a slot, one a lane
+    capture : In(1), they are new in the next cycle
+    release : Out(1), the next slot may be captured
     runs : Out(stream of run_layout), what is written next
     words : Out(stream of 64 bits), the words of the runs
-    finished : Out(1), all tiles and passes of the layer were fired
+    finished : Out(1), all tiles and passes of the layer were fired and handed to the writer
     saturations : Out, lanes that saturated in this cycle
-    busy : Out(1), for the counters
     trace : Out(trace_layout), for a scoreboard; costs nothing where it is not used
     """
 
@@ -144,16 +171,13 @@ class Fire(wiring.Component):
             {
                 "start": In(1),
                 "layer": In(descriptor_layout),
-                "pass_done": In(1),
-                "pass_taken": Out(1),
-                "touched": In(SLOTS),
-                "read_slot": Out(SLOT_BITS),
-                "currents": In(data.ArrayLayout(signed(config.current_bits), config.lanes)),
+                "captured": In(data.ArrayLayout(signed(config.current_bits), config.lanes)),
+                "capture": In(1),
+                "release": Out(1),
                 "runs": Out(stream.Signature(run_layout)),
                 "words": Out(stream.Signature(64)),
                 "finished": Out(1, init=1),
                 "saturations": Out(range(config.fire_units + 1)),
-                "busy": Out(1),
                 "trace": Out(trace_layout(config)),
             }
         )
@@ -162,99 +186,92 @@ class Fire(wiring.Component):
         m = Module()
         config = self._config
         layer = self.layer
-        units = [FireUnit(config) for _ in range(config.fire_units)]
+        n_units = config.fire_units
+        units = [FireUnit(config) for _ in range(n_units)]
         for u, unit in enumerate(units):
             m.submodules[f"unit{u}"] = unit
-        block_lanes = LIF_STAGES * config.fire_units
-        n_blocks = -(-config.groups // LIF_STAGES)
+        m.submodules.output = output = Output(config)
+        wiring.connect(m, output.runs, wiring.flipped(self.runs))
+        wiring.connect(m, output.words, wiring.flipped(self.words))
 
-        # Where we are: tile > pass > block > sample > step > lane of the block.
+        # Where we are: tile > pass > sample > step > group.
         neurons_left = Signal(20)  # from this tile's first neuron on
+        in_tile = Signal(range(config.lanes + 1))
         steps_left = Signal(16)  # from this pass's first step on
         first_pass = Signal()
-        block = Signal(range(n_blocks))
-        block_left = Signal(20)  # neurons from this block's first on
         sample = Signal(8)
         step = Signal(SLOT_BITS)
         slot = Signal(SLOT_BITS)
-        turn = Signal(range(LIF_STAGES))
+        group = Signal(range(config.groups))
+        lanes_left = Signal(range(config.lanes + 1))  # from this group's first lane on
+        side = Signal()
         tile_address = Signal(ADDRESS_BITS)
         pass_address = Signal(ADDRESS_BITS)
-        block_address = Signal(ADDRESS_BITS)
         tile_vmem = Signal(ADDRESS_BITS)
-        block_vmem = Signal(ADDRESS_BITS)
         sample_vmem = Signal(ADDRESS_BITS)
-        lane_vmem = Signal(ADDRESS_BITS)
-
         last_pass = Signal()
-        steps = Signal(range(SLOTS + 1))
         last_step = Signal()
         last_sample = Signal()
+        last_group = Signal()
         m.d.comb += [
             last_pass.eq(steps_left <= SLOTS),
-            steps.eq(Mux(last_pass, steps_left, SLOTS)),
-            last_step.eq(step + 1 == steps),
+            last_step.eq(step == Mux(last_pass, steps_left - 1, SLOTS - 1)[:SLOT_BITS]),
             last_sample.eq(sample + 1 == layer.n_samples),
+            last_group.eq(lanes_left <= n_units),
         ]
 
-        # Into the pipelines: one cycle after a lane's turn its current stands in a register.
+        # Into the pipelines: one cycle after a group's turn its currents stand in registers.
+        have = Signal()  # captured currents that were not walked yet
         issue = Signal()
-        group = Signal(range(n_blocks * LIF_STAGES))
-        m.d.comb += [group.eq(block * LIF_STAGES + turn), self.read_slot.eq(slot)]
         stages = data.StructLayout(
-            {
-                "valid": 1,
-                "group": range(config.groups),
-                "slot": SLOT_BITS,
-                "begin": 1,
-                "resume": 1,
-                "keep": 1,
-                "real": config.fire_units,
-            }
+            {"valid": 1, "group": range(config.groups), "slot": SLOT_BITS, "begin": 1, "side": 1, "real": n_units}
         )
         pipe = [Signal(stages, name=f"stage{i}") for i in range(LIF_STAGES + 1)]
         m.d.sync += [
-            pipe[0].valid.eq(issue & (group < config.groups)),
+            pipe[0].valid.eq(issue),
             pipe[0].group.eq(group),
             pipe[0].slot.eq(slot),
-            pipe[0].begin.eq(step == 0),
-            pipe[0].resume.eq(~first_pass),
-            pipe[0].keep.eq(last_step),
-            pipe[0].real.eq(Cat(block_left > turn * config.fire_units + u for u in range(config.fire_units))),
+            pipe[0].begin.eq((step == 0) & first_pass),
+            pipe[0].side.eq(side),
+            pipe[0].real.eq(Cat(lanes_left > u for u in range(n_units))),
         ]
         m.d.sync += [after.eq(before) for before, after in zip(pipe, pipe[1:])]
 
         mode = layer.reset_mode
         initial = Signal(neuron_layout(config.vmem_bits))
-        m.d.sync += [initial.vmem.eq(layer.v_init), initial.fired.eq(layer.v_init >= layer.v_threshold)]
+        parameters = Signal(parameters_layout(config.vmem_bits))
+        m.d.sync += [
+            initial.vmem.eq(layer.v_init),
+            initial.fired.eq(layer.v_init >= layer.v_threshold),
+            parameters.v_threshold.eq(layer.v_threshold),
+            parameters.v_subtract.eq(layer.v_subtract),
+            parameters.decay.eq(layer.decay),
+            parameters.frac_bits.eq(layer.frac_bits),
+            parameters.zero.eq(mode == ResetMode.ZERO),
+            parameters.subtract.eq(mode == ResetMode.SUBTRACT),
+            parameters.zero_delayed.eq(mode == ResetMode.ZERO_DELAYED),
+            parameters.subtract_delayed.eq(mode == ResetMode.SUBTRACT_DELAYED),
+        ]
         enter, leave = pipe[0], pipe[LIF_STAGES]
-        read_turn = Signal(range(LIF_STAGES))
-        read_unit = Signal(range(config.fire_units))
-        read_group = Signal(range(n_blocks * LIF_STAGES))
-        m.d.comb += read_group.eq(block * LIF_STAGES + read_turn)
+        dumping = Signal()  # the pipelines stand still, and the output reads their state
         for u, unit in enumerate(units):
-            lanes = Array(self.currents[g * config.fire_units + u] for g in range(config.groups))
+            lanes = Array(self.captured[g * n_units + u] for g in range(config.groups))
             current = Signal(signed(config.current_bits), name=f"current{u}")
-            m.d.sync += current.eq(Mux(self.touched.bit_select(slot, 1), lanes[group], 0))
+            m.d.sync += current.eq(lanes[group])
             m.d.comb += [
-                unit.parameters.v_threshold.eq(layer.v_threshold),
-                unit.parameters.v_subtract.eq(layer.v_subtract),
-                unit.parameters.decay.eq(layer.decay),
-                unit.parameters.frac_bits.eq(layer.frac_bits),
-                unit.parameters.zero.eq(mode == ResetMode.ZERO),
-                unit.parameters.subtract.eq(mode == ResetMode.SUBTRACT),
-                unit.parameters.zero_delayed.eq(mode == ResetMode.ZERO_DELAYED),
-                unit.parameters.subtract_delayed.eq(mode == ResetMode.SUBTRACT_DELAYED),
+                unit.parameters.eq(parameters),
                 unit.current.eq(current),
-                unit.lane.eq(enter.group),
+                unit.group.eq(Mux(dumping, output.vmem_group, enter.group)),
                 unit.begin.eq(enter.begin),
-                unit.resume.eq(enter.resume),
                 unit.initial.eq(initial),
                 unit.write.eq(leave.valid),
-                unit.write_lane.eq(leave.group),
+                unit.write_group.eq(leave.group),
                 unit.slot.eq(leave.slot),
-                unit.keep.eq(leave.valid & leave.keep),
-                unit.read_lane.eq(read_group),
+                unit.side.eq(leave.side),
+                unit.read_group.eq(output.word_group),
+                unit.read_side.eq(output.side),
+                output.shown_words[u].eq(unit.word),
+                output.shown_vmem[u].eq(unit.before.vmem),
                 self.trace.vmem[u].eq(unit.after.vmem),
                 self.trace.spike[u].eq(unit.spike),
                 self.trace.saturated[u].eq(unit.saturated),
@@ -267,145 +284,93 @@ class Fire(wiring.Component):
         saturated = Cat(unit.saturated & leave.valid & leave.real[u] for u, unit in enumerate(units))
         m.d.sync += self.saturations.eq(sum(saturated))
 
-        shown_word = Signal(SLOTS)
-        shown_vmem = Signal(signed(32))
-        m.d.comb += [
-            shown_word.eq(Array(unit.word for unit in units)[read_unit]),
-            shown_vmem.eq(Array(unit.vmem for unit in units)[read_unit]),
-        ]
-
-        read_left = Signal(range(block_lanes + 1))
         in_flight = Signal()
-        m.d.comb += in_flight.eq(Cat(stage.valid for stage in pipe).any())
+        m.d.sync += in_flight.eq(Cat(issue, *(stage.valid for stage in pipe)).any())
+        m.d.comb += [output.n_lanes.eq(in_tile), output.for_side.eq(side)]
 
-        def next_shown():
-            """Move on to the next lane of the block, and notice the last."""
-            with m.If(read_unit == config.fire_units - 1):
-                m.d.sync += [read_unit.eq(0), read_turn.eq(read_turn + 1)]
-            with m.Else():
-                m.d.sync += read_unit.eq(read_unit + 1)
-            m.d.sync += read_left.eq(read_left - 1)
+        walk = Signal()
+        ahead = Signal()  # this slot's release was given
+        m.d.comb += [
+            issue.eq(walk & have),
+            self.release.eq(issue & ~ahead & (lanes_left <= (RELEASE_AHEAD + 1) * n_units)),
+        ]
+        with m.If(issue):
+            m.d.sync += [
+                ahead.eq((ahead | self.release) & ~last_group),
+                group.eq(Mux(last_group, 0, group + 1)),
+                lanes_left.eq(Mux(last_group, in_tile, lanes_left - n_units)),
+            ]
+            with m.If(last_group):
+                m.d.sync += have.eq(0)
+        with m.If(self.capture):
+            m.d.sync += have.eq(1)
 
-        def show_from_first():
-            m.d.sync += [read_unit.eq(0), read_turn.eq(0), read_left.eq(Mux(block_left < in_block, block_left, in_block))]
-
-        # The last block of a tile may be short of groups.
-        in_block = Signal(range(block_lanes + 1))
-        m.d.comb += in_block.eq(
-            Mux(block == n_blocks - 1, config.lanes - (n_blocks - 1) * block_lanes, block_lanes)
-        )
-
-        m.d.comb += self.busy.eq(self.pass_done)
         with m.FSM():
             with m.State("LAYER"):
-                with m.If(self.start):
-                    m.d.sync += [
-                        self.finished.eq(0),
-                        neurons_left.eq(layer.n_neurons),
-                        steps_left.eq(layer.n_steps),
-                        first_pass.eq(1),
-                        tile_address.eq(layer.output_address),
-                        pass_address.eq(layer.output_address),
-                        tile_vmem.eq(layer.vmem_address),
-                    ]
-                    m.next = "PASS"
-            with m.State("PASS"):
-                with m.If(self.pass_done):
-                    m.d.sync += [
-                        block.eq(0),
-                        block_left.eq(neurons_left),
-                        block_address.eq(pass_address),
-                        block_vmem.eq(tile_vmem),
-                        sample_vmem.eq(tile_vmem),
-                        sample.eq(0),
-                        step.eq(0),
-                        slot.eq(0),
-                        turn.eq(0),
-                    ]
-                    m.next = "STEP"
-            with m.State("STEP"):
-                m.d.comb += issue.eq(1)
-                m.d.sync += turn.eq(turn + 1)
-                with m.If(turn == LIF_STAGES - 1):
-                    m.d.sync += [step.eq(step + 1), slot.eq(slot + 1)]
-                    with m.If(last_step):
-                        m.d.sync += step.eq(0)
-                        with m.If(last_sample | (layer.write_vmem & last_pass)):
-                            m.next = "EMPTY"
-                        with m.Else():
-                            m.d.sync += sample.eq(sample + 1)
-            with m.State("EMPTY"):
-                with m.If(~in_flight & ~issue):
-                    show_from_first()
-                    m.d.sync += lane_vmem.eq(sample_vmem)
-                    with m.If(layer.write_vmem & last_pass):
-                        m.next = "VMEM_RUN"
-                    with m.Else():
-                        m.next = "WORD_RUN"
-            with m.State("VMEM_RUN"):
-                m.d.comb += [
-                    self.runs.payload.address.eq(lane_vmem),
-                    self.runs.payload.words.eq(1),
-                    self.runs.payload.half.eq(1),
-                    self.runs.valid.eq(1),
-                ]
-                with m.If(self.runs.ready):
-                    m.next = "VMEM_WORD"
-            with m.State("VMEM_WORD"):
-                m.d.comb += [
-                    self.words.payload.eq(shown_vmem.as_unsigned().replicate(2)),
-                    self.words.valid.eq(1),
-                ]
-                with m.If(self.words.ready):
-                    next_shown()
-                    m.d.sync += lane_vmem.eq(advance(lane_vmem, 4))
-                    m.next = "VMEM_RUN"
-                    with m.If(read_left == 1):
-                        m.d.sync += sample_vmem.eq(advance(sample_vmem, layer.n_neurons << 2))
-                        with m.If(last_sample):
-                            show_from_first()
-                            m.next = "WORD_RUN"
-                        with m.Else():
-                            m.d.sync += sample.eq(sample + 1)
-                            m.next = "STEP"
-            with m.State("WORD_RUN"):
-                m.d.comb += [
-                    self.runs.payload.address.eq(block_address),
-                    self.runs.payload.words.eq(read_left),
-                    self.runs.valid.eq(1),
-                ]
-                with m.If(self.runs.ready):
-                    m.next = "WORDS"
-            with m.State("WORDS"):
-                m.d.comb += [self.words.payload.eq(shown_word), self.words.valid.eq(1)]
-                with m.If(self.words.ready):
-                    next_shown()
-                    with m.If(read_left == 1):
-                        m.next = "BLOCK_DONE"
-            with m.State("BLOCK_DONE"):
                 m.d.sync += [
-                    block.eq(block + 1),
-                    block_left.eq(block_left - block_lanes),
-                    block_address.eq(advance(block_address, block_lanes * 8)),
-                    block_vmem.eq(advance(block_vmem, block_lanes * 4)),
-                    sample_vmem.eq(advance(block_vmem, block_lanes * 4)),
+                    neurons_left.eq(layer.n_neurons),
+                    steps_left.eq(layer.n_steps),
+                    first_pass.eq(1),
+                    tile_address.eq(layer.output_address),
+                    pass_address.eq(layer.output_address),
+                    tile_vmem.eq(layer.vmem_address),
+                ]
+                with m.If(self.start):
+                    m.d.sync += self.finished.eq(0)
+                    m.next = "TILE"
+            with m.State("TILE"):
+                m.d.sync += in_tile.eq(Mux(neurons_left < config.lanes, neurons_left, config.lanes))
+                m.next = "PASS"
+            with m.State("PASS"):
+                m.d.sync += [
+                    lanes_left.eq(in_tile),
+                    sample_vmem.eq(tile_vmem),
                     sample.eq(0),
                     step.eq(0),
                     slot.eq(0),
                 ]
-                m.next = "STEP"
-                with m.If((block == n_blocks - 1) | (block_left <= block_lanes)):
-                    m.d.comb += self.pass_taken.eq(1)
+                m.next = "WALK"
+            with m.State("WALK"):
+                m.d.comb += walk.eq(1)
+                with m.If(issue & last_group):
+                    m.d.sync += [step.eq(step + 1), slot.eq(slot + 1)]
+                    with m.If(last_step):
+                        m.d.sync += [step.eq(0), sample.eq(sample + 1)]
+                        with m.If(layer.write_vmem & last_pass):
+                            m.next = "VMEM"
+                        with m.Elif(last_sample):
+                            m.next = "WORDS"
+            with m.State("VMEM"):
+                m.d.comb += [
+                    output.start_vmem.eq(~in_flight & ~issue),
+                    output.address.eq(sample_vmem),
+                ]
+                with m.If(~in_flight & output.ready):
+                    m.d.comb += dumping.eq(1)
+                    m.next = "VMEM_DUMP"
+            with m.State("VMEM_DUMP"):
+                m.d.comb += dumping.eq(1)
+                with m.If(output.ready):
+                    m.d.sync += sample_vmem.eq(advance(sample_vmem, layer.n_neurons << 2))
+                    m.next = "WALK"
+                    with m.If(sample == layer.n_samples):
+                        m.next = "WORDS"
+            with m.State("WORDS"):
+                m.d.comb += [
+                    output.start_words.eq(~in_flight),
+                    output.address.eq(pass_address),
+                ]
+                with m.If(~in_flight & output.ready):
+                    m.d.sync += side.eq(~side)
                     m.next = "PASS_DONE"
             with m.State("PASS_DONE"):
+                m.d.sync += [
+                    steps_left.eq(steps_left - SLOTS),
+                    first_pass.eq(0),
+                    pass_address.eq(advance(pass_address, layer.n_neurons << 3)),
+                ]
                 m.next = "PASS"
-                with m.If(~last_pass):
-                    m.d.sync += [
-                        steps_left.eq(steps_left - SLOTS),
-                        first_pass.eq(0),
-                        pass_address.eq(advance(pass_address, layer.n_neurons << 3)),
-                    ]
-                with m.Else():
+                with m.If(last_pass):
                     m.d.sync += [
                         steps_left.eq(layer.n_steps),
                         first_pass.eq(1),
@@ -414,7 +379,11 @@ class Fire(wiring.Component):
                         pass_address.eq(advance(tile_address, config.lanes * 8)),
                         tile_vmem.eq(advance(tile_vmem, config.lanes * 4)),
                     ]
+                    m.next = "TILE"
                     with m.If(neurons_left <= config.lanes):
-                        m.d.sync += self.finished.eq(1)
-                        m.next = "LAYER"
+                        m.next = "END"
+            with m.State("END"):
+                with m.If(output.ready):
+                    m.d.sync += self.finished.eq(1)
+                    m.next = "LAYER"
         return m

@@ -1,12 +1,12 @@
-"""The LIF step in hardware: the equations of ``golden/lif.py``, one step a cycle, four stages."""
+"""The LIF step in hardware: the equations of ``golden/lif.py``, one step a cycle, five stages."""
 
-from amaranth.hdl import Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from lifarray.golden.config import DECAY_ONE, MAX_FRAC_BITS
 
-LIF_STAGES = 4
+LIF_STAGES = 5
 """Cycles from an input of `LifPipeline` to its output; as many neurons are in flight at once."""
 
 
@@ -34,8 +34,9 @@ def parameters_layout(vmem_bits):
 class LifPipeline(wiring.Component):
     """One LIF step of one neuron a cycle.
 
-    The product with the decay factor is two partial products, so that no stage holds more than
-    one multiplier of a few bits, or one adder, or a comparison with the selection after it.
+    The product with the decay factor is a tree of adders, a level a stage, so that no stage holds
+    more than one adder, or a comparison with the selection after it. Tools that see one multiplication
+    would spend twice the logic on it.
 
     Parameters
     ----------
@@ -71,33 +72,42 @@ class LifPipeline(wiring.Component):
         vmem_bits = self._vmem_bits
         shifted_bits = self._current_bits + MAX_FRAC_BITS
 
-        # Stage 1: partial products, shift of the current.
+        # Stage 1: vmem times two bits of the factor at a time; shift of the current.
         vmem = Signal(signed(vmem_bits))
-        product_low = Signal(signed(vmem_bits + 5))
-        product_high = Signal(signed(vmem_bits + 6))
+        pairs = [Signal(signed(vmem_bits + 2), name=f"pair{i}") for i in range(4)]
+        whole = Signal(signed(vmem_bits))
         shifted = Signal(signed(shifted_bits))
         subtract_late = Signal()
         m.d.comb += vmem.eq(Mux(p.zero_delayed & self.before.fired, 0, self.before.vmem))
         m.d.sync += [
-            product_low.eq(vmem * p.decay[:4]),
-            product_high.eq(vmem * p.decay[4:]),
+            *(pair.eq(_times(vmem, p.decay[2 * i]) + (_times(vmem, p.decay[2 * i + 1]) << 1)) for i, pair in enumerate(pairs)),
+            whole.eq(_times(vmem, p.decay[8])),
             shifted.eq(self.current << p.frac_bits),
             subtract_late.eq(p.subtract_delayed & self.before.fired),
         ]
 
-        # Stage 2: the decayed vmem, and what is added to it.
-        decayed = Signal(signed(vmem_bits + 1))
-        addend = Signal(signed(max(shifted_bits, vmem_bits) + 1))
+        # Stage 2: four bits at a time. A factor of 256 has no other bit set.
+        low = Signal(signed(vmem_bits + 5))
+        high = Signal(signed(vmem_bits + 5))
+        addend1 = Signal(signed(max(shifted_bits, vmem_bits) + 1))
         m.d.sync += [
-            decayed.eq((product_low + (product_high << 4) + DECAY_ONE // 2) >> 8),
-            addend.eq(shifted - Mux(subtract_late, p.v_subtract, 0)),
+            low.eq(pairs[0] + (pairs[1] << 2)),
+            high.eq(Mux(p.decay[8], whole << 4, pairs[2] + (pairs[3] << 2))),
+            addend1.eq(shifted - Mux(subtract_late, p.v_subtract, 0)),
         ]
 
-        # Stage 3.
-        total = Signal(signed(len(addend) + 1))
-        m.d.sync += total.eq(decayed + addend)
+        # Stage 3: the decayed vmem, not rounded yet, and what is added to it.
+        product = Signal(signed(vmem_bits + 9))
+        addend = Signal.like(addend1)
+        m.d.sync += [product.eq(low + (high << 4)), addend.eq(addend1)]
 
-        # Stage 4: saturate, compare, reset. The comparison need not wait for the saturation,
+        # Stage 4. Half a unit more rounds to nearest: the carry of an adder with one more bit.
+        total = Signal(signed(max(vmem_bits + 1, len(addend)) + 1))
+        decayed = product >> DECAY_ONE.bit_length() - 1
+        half = product[DECAY_ONE.bit_length() - 2]
+        m.d.sync += total.eq((Cat(1, decayed).as_signed() + Cat(half, addend).as_signed()) >> 1)
+
+        # Stage 5: saturate, compare, reset. The comparison need not wait for the saturation,
         # since the threshold lies within the range.
         highest = (1 << (vmem_bits - 1)) - 1
         above = Signal()
@@ -121,3 +131,8 @@ class LifPipeline(wiring.Component):
         with m.If(spike & p.subtract):
             m.d.sync += self.after.vmem.eq(clamped - p.v_subtract)
         return m
+
+
+def _times(value, bit):
+    """``value`` where the bit is set, else 0."""
+    return Mux(bit, value, 0)

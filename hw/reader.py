@@ -128,23 +128,30 @@ class ReadStream(wiring.Component):
             self.idle.eq(~addresses.r_rdy),
             self.failed.eq(self.beat_valid & self.beat_error),
             self.failed_address.eq(addresses.r_data),
-            self.words.payload.eq(buffer.r_data),
-            self.words.valid.eq(buffer.r_rdy),
-            buffer.r_en.eq(self.words.ready),
         ]
-        taken = self.words.valid & self.words.ready
+        # A register after the buffer's block RAM, whose output comes late in the cycle.
+        taken = Signal()
+        m.d.comb += [buffer.r_en.eq(~self.words.valid | self.words.ready), taken.eq(buffer.r_rdy & buffer.r_en)]
+        with m.If(buffer.r_en):
+            m.d.sync += [self.words.valid.eq(buffer.r_rdy), self.words.payload.eq(buffer.r_data)]
         m.d.sync += room.eq(room - Mux(issued, burst, 0) + taken)
         return m
 
 
 class Reader(wiring.Component):
-    """Two `ReadStream` on the read channels of an AXI3 port; their numbers are their IDs.
+    """Streams of words over the read channels of one AXI3 port; their numbers are their IDs.
+
+    Parameters
+    ----------
+    bus_bits : int
+    depths : tuple of int
+        Words that each stream's buffer holds. A stream goes before those after it.
 
     Members
     -------
     bus : Out(Axi3Signature), of which this drives the read channels
-    requests0, requests1 : In(stream of request_layout)
-    words0, words1 : Out(stream of 64 bits)
+    requests{i} : In(stream of request_layout)
+    words{i} : Out(stream of 64 bits)
     windows : In(windows_layout)
     halt : In(1), issue nothing more
     error_outside, error_failed : Out(1), at ``error_address``
@@ -152,47 +159,44 @@ class Reader(wiring.Component):
     beat : Out(1), for the counters
     """
 
-    def __init__(self, config: CoreConfig):
-        self._config = config
-        super().__init__(
-            {
-                "bus": Out(Axi3Signature(config.bus_bits, 1)),
-                "requests0": In(stream.Signature(request_layout)),
-                "requests1": In(stream.Signature(request_layout)),
-                "words0": Out(stream.Signature(64)),
-                "words1": Out(stream.Signature(64)),
-                "windows": In(windows_layout),
-                "halt": In(1),
-                "error_outside": Out(1),
-                "error_failed": Out(1),
-                "error_address": Out(32),
-                "idle": Out(1),
-                "beat": Out(1),
-            }
-        )
+    def __init__(self, bus_bits, depths):
+        self._bus_bits = bus_bits
+        self._depths = depths
+        members = {
+            "bus": Out(Axi3Signature(bus_bits, 1)),
+            "windows": In(windows_layout),
+            "halt": In(1),
+            "error_outside": Out(1),
+            "error_failed": Out(1),
+            "error_address": Out(32),
+            "idle": Out(1),
+            "beat": Out(1),
+        }
+        for i in range(len(depths)):
+            members[f"requests{i}"] = In(stream.Signature(request_layout))
+            members[f"words{i}"] = Out(stream.Signature(64))
+        super().__init__(members)
 
     def elaborate(self, platform):
         m = Module()
         bus = self.bus
-        bus_bits = self._config.bus_bits
-        m.submodules.stream0 = stream0 = ReadStream(bus_bits, self._config.stream_fifo_words)
-        m.submodules.stream1 = stream1 = ReadStream(bus_bits, self._config.weight_fifo_words)
-        wiring.connect(m, wiring.flipped(self.requests0), stream0.requests)
-        wiring.connect(m, wiring.flipped(self.requests1), stream1.requests)
-        wiring.connect(m, wiring.flipped(self.words0), stream0.words)
-        wiring.connect(m, wiring.flipped(self.words1), stream1.words)
-        constant_attributes(m, bus, "ar", bus_bits)
+        constant_attributes(m, bus, "ar", self._bus_bits)
+        streams = [ReadStream(self._bus_bits, depth) for depth in self._depths]
+        for i, source in enumerate(streams):
+            m.submodules[f"stream{i}"] = source
+            wiring.connect(m, wiring.flipped(getattr(self, f"requests{i}")), source.requests)
+            wiring.connect(m, wiring.flipped(getattr(self, f"words{i}")), source.words)
 
-        # Stream 0 goes first: its few words decide which rows stream 1 needs.
         free = Signal()
         m.d.comb += free.eq((~bus.arvalid | bus.arready) & ~self.halt)
         with m.If(bus.arready):
             m.d.sync += bus.arvalid.eq(0)
-        beats_per_word = 64 // bus_bits
-        for i, source in enumerate((stream0, stream1)):
+        beats_per_word = 64 // self._bus_bits
+        for i, source in enumerate(streams):
             granted = Signal(name=f"granted{i}")
+            others = Cat(earlier.burst.valid for earlier in streams[:i]).any()
             m.d.comb += [
-                granted.eq(source.burst.valid if i == 0 else source.burst.valid & ~stream0.burst.valid),
+                granted.eq(source.burst.valid & ~others),
                 source.burst.ready.eq(free & granted),
                 source.windows.eq(self.windows),
                 source.beat_valid.eq(bus.rvalid & (bus.rid == i)),
@@ -207,19 +211,19 @@ class Reader(wiring.Component):
                     bus.araddr.eq(source.burst.payload.address),
                     bus.arlen.eq(source.burst.payload.words * beats_per_word - 1),
                 ]
+        failed = [source.failed for source in streams]
+        outside = [source.outside for source in streams]
         m.d.comb += [
             bus.rready.eq(1),
             self.beat.eq(bus.rvalid),
-            self.idle.eq(stream0.idle & stream1.idle),
-            self.error_failed.eq(stream0.failed | stream1.failed),
-            self.error_outside.eq(stream0.outside | stream1.outside),
+            self.idle.eq(Cat(source.idle for source in streams).all() & ~bus.arvalid),
+            self.error_failed.eq(Cat(failed).any()),
+            self.error_outside.eq(Cat(outside).any()),
         ]
-        with m.If(stream0.failed):
-            m.d.comb += self.error_address.eq(stream0.failed_address)
-        with m.Elif(stream1.failed):
-            m.d.comb += self.error_address.eq(stream1.failed_address)
-        with m.Elif(stream0.outside):
-            m.d.comb += self.error_address.eq(stream0.outside_address)
-        with m.Else():
-            m.d.comb += self.error_address.eq(stream1.outside_address)
+        # An error that memory reported goes before an address that was not allowed.
+        addresses = [(source.failed, source.failed_address) for source in streams]
+        addresses += [(source.outside, source.outside_address) for source in streams]
+        for happened, address in reversed(addresses):
+            with m.If(happened):
+                m.d.comb += self.error_address.eq(address)
         return m

@@ -202,6 +202,8 @@ class Sequencer(wiring.Component):
             (layer.v_init < -highest - 1) | (layer.v_init > highest),
             (layer.input_address | layer.weight_address | layer.output_address)[:3].any(),
             layer.write_vmem & layer.vmem_address[:3].any(),
+            layer.resident & (layer.load | (layer.store_row >= config.resident_rows)),
+            layer.load & (layer.store_row + layer.fan_in > config.resident_rows),
         ]
         wrong = Signal(len(conditions))
         m.d.sync += wrong.eq(Cat(conditions))

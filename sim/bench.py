@@ -1,27 +1,40 @@
 """Running the cocotb benches: which there are, and what each simulates."""
 
 import json
+import re
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
 from lifarray.golden.config import CoreConfig
-from lifarray.golden.errors import UserError
+from lifarray.golden.errors import ToolError, UserError
 
 from . import runner
 from .top import CoreOnAxi4, verilog
 
 CORES = {
-    "plain": CoreConfig(lanes=8, fire_units=2),
-    # A 32-bit bus, the shallowest buffers, groups that do not fill the pipeline.
+    "plain": CoreConfig(lanes=8, fire_units=2, store_rows=1024),
+    # A 32-bit bus, the shallowest buffers, a window and a list that overflow.
     "narrow-bus": CoreConfig(
-        lanes=24, fire_units=8, bus_bits=32, current_bits=15, vmem_bits=13, weight_fifo_words=32, stream_fifo_words=32
+        lanes=24,
+        fire_units=8,
+        bus_bits=32,
+        current_bits=15,
+        vmem_bits=13,
+        ways=2,
+        window_rows=4,
+        store_rows=128,
+        list_words=16,
+        weight_fifo_words=32,
+        stream_fifo_words=32,
     ),
     # 4-bit weights in rows that end within a word; one lane a unit.
-    "four-bit": CoreConfig(lanes=10, fire_units=10, weight_bits=4, current_bits=12, vmem_bits=9),
-    "one-lane": CoreConfig(lanes=1, fire_units=1, current_bits=14, vmem_bits=20),
-    # Rows longer than a burst, several blocks a unit, the widest vmem.
-    "wide": CoreConfig(lanes=144, fire_units=12, current_bits=20, vmem_bits=32),
+    "four-bit": CoreConfig(lanes=10, fire_units=10, weight_bits=4, current_bits=12, vmem_bits=9, ways=3, window_rows=16, store_rows=1024),
+    "one-lane": CoreConfig(lanes=1, fire_units=1, current_bits=14, vmem_bits=20, store_rows=256),
+    # Rows longer than a burst, two ports, many groups a unit, the widest vmem.
+    "wide": CoreConfig(
+        lanes=144, fire_units=12, current_bits=20, vmem_bits=32, ports=2, ways=4, window_rows=32, store_rows=256, list_words=64
+    ),
 }
 """Cores that the bench runs on, each at the edge of something."""
 
@@ -53,14 +66,17 @@ def run_core_bench(core: str, seed: int, *, simulator=None, test=None, count=10,
     ------
     UserError
         There is no such core or test, no simulator, or the waves cannot be written.
-    RuntimeError
-        A test failed; with the end of the log.
+    ToolError
+        A test failed; with the end of the log, and the command that replays it.
     """
     if core not in CORES:
         raise UserError(f"unknown core {core!r}: choose one of {', '.join(CORES)}")
+    names = re.findall(r"^@cocotb\.test\(.*\)\nasync def (\w+)", Path(__file__).with_name("tb_core.py").read_text(), re.MULTILINE)
+    if test is not None and test not in names:
+        raise UserError(f"unknown test {test!r}: choose one of {', '.join(names)}")
     config = CORES[core]
     found = runner.find_simulator(simulator)
-    build_dir = runner.build(verilog(CoreOnAxi4(config)), found, waves=waves is not None)
+    build_dir = runner.build(verilog(CoreOnAxi4(config)), found, waves=waves is not None, progress=True)
     replay = f"lifarray simulate core --core {core} --seed {seed} --count {count} --simulator {found.name} --waves run.{found.wave_format}"
     settings = {"config": asdict(config), "seed": seed, "count": count, "replay": replay}
     with tempfile.TemporaryDirectory(prefix="lifarray-") as temporary:
@@ -75,6 +91,6 @@ def run_core_bench(core: str, seed: int, *, simulator=None, test=None, count=10,
                 tests=[test] if test else None,
                 waves=waves,
             )
-        except RuntimeError as error:
-            raise RuntimeError(f"{error}\nreplay: {replay}") from None
+        except ToolError as error:
+            raise ToolError(f"{error}\nreplay: {replay}") from None
         return json.loads((folder / "coverage.json").read_text())

@@ -1,5 +1,8 @@
 """A simulated board: the RTL of the core and its memory, for a program to use as it would use a real one."""
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from lifarray.golden.config import CONFIGS, CoreConfig
-from lifarray.golden.errors import UserError
+from lifarray.golden.errors import ToolError, UserError
 
 from . import runner
-from .board_process import SOCKET
+from .board_process import BUSY, SOCKET
 from .board_top import FAULTS, BoardTop
 from .testbench import CLOCK_NS
 from .top import verilog
@@ -29,6 +32,9 @@ MEMORY_BYTES = 32 << 20
 
 START_SECONDS = 120
 """Longest wait for the simulator to start, on a loaded machine."""
+
+ANSWER_SECONDS = 120
+"""Longest wait for a sign of life from it, which it gives every few seconds at most."""
 
 
 class SimulatedBoard:
@@ -60,7 +66,7 @@ class SimulatedBoard:
         self.simulator = str(found)
         self.accesses = 0
         self.cycles_slept = 0
-        build_dir = runner.build(verilog(BoardTop(self.config, MEMORY_BYTES)), found, sources=[STORAGE])
+        build_dir = runner.build(verilog(BoardTop(self.config, MEMORY_BYTES)), found, sources=[STORAGE], progress=True)
         self._temporary = tempfile.TemporaryDirectory(prefix="lifarray-")
         self.folder = Path(self._temporary.name)
         # A request is never left half done: Ctrl-C interrupts who waits for it, not this thread.
@@ -84,7 +90,7 @@ class SimulatedBoard:
                     break
         tail = self._log_tail()
         listener.close()
-        raise RuntimeError(f"the simulated board did not start on {self.simulator}; its log ends with\n{tail}")
+        raise ToolError(f"the simulated board did not start on {self.simulator}; its log ends with\n{tail}")
 
     def _log_tail(self):
         return "\n".join(log.read_text(errors="replace")[-2000:] for log in sorted(self.folder.glob("*.log")))
@@ -97,9 +103,16 @@ class SimulatedBoard:
     def _transact(self, request):
         try:
             self._host.send(request)
-            return self._host.recv()
+            while True:
+                if not self._host.poll(ANSWER_SECONDS):
+                    _kill(self._process)
+                    why = f"the simulator hung in {request[0]}: no sign of life for {ANSWER_SECONDS} s"
+                    raise ToolError(f"{why}; its log ends with\n{self._log_tail()}")
+                answer = self._host.recv()
+                if answer != BUSY:
+                    return answer[1]
         except (EOFError, OSError):
-            raise RuntimeError(f"the simulator ended during {request[0]}; its log ends with\n{self._log_tail()}") from None
+            raise ToolError(f"the simulator ended during {request[0]}; its log ends with\n{self._log_tail()}") from None
 
     def read(self, offset: int) -> int:
         """The register at a byte offset."""
@@ -161,7 +174,13 @@ def _end(process, pool, temporary):
     try:
         process.wait(timeout=1)
     except subprocess.TimeoutExpired:
-        process.terminate()
-        process.wait()
+        _kill(process)
     pool.shutdown(wait=False)
     temporary.cleanup()
+
+
+def _kill(process):
+    """The process that runs the simulator, and the simulator: they are a process group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -11,8 +11,12 @@ from multiprocessing.connection import Client
 import cocotb
 from cocotb.triggers import ClockCycles, Timer
 
+from .board_process import BUSY, DONE
 from .board_top import FAULTS
 from .testbench import CLOCK_NS, Testbench
+
+SLEEP_CYCLES = 10_000
+"""Longest sleep without a sign of life."""
 
 
 class Board(Testbench):
@@ -42,7 +46,9 @@ class Board(Testbench):
         await ClockCycles(self.dut.clk, 2)
 
     async def do_sleep(self, cycles):
-        await Timer(cycles * CLOCK_NS, "ns")
+        for first in range(0, cycles, SLEEP_CYCLES):
+            await Timer(min(SLEEP_CYCLES, cycles - first) * CLOCK_NS, "ns")
+            self.host.send(BUSY)
 
     async def do_reset(self):
         await self.reset()
@@ -60,10 +66,11 @@ async def serve(dut):
     await board.do_faults(())
     await board.reset()
     with Client(os.environ["LIFARRAY_BOARD"], family="AF_UNIX") as host:
+        board.host = host
         host.send("ready")
         while True:
             try:
                 name, *arguments = host.recv()
             except EOFError:
                 return
-            host.send(await getattr(board, f"do_{name}")(*arguments))
+            host.send((DONE, await getattr(board, f"do_{name}")(*arguments)))

@@ -7,6 +7,9 @@ from . import runner
 
 SOCKET = "socket"
 
+BUSY, DONE = "busy", "done"
+"""What the simulator sends: that it is still at it, any number of times, and (DONE, result)."""
+
 
 def main(build_dir, simulator, folder):
     folder = Path(folder)

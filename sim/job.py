@@ -32,6 +32,7 @@ class Job:
             "config": asdict(program.config),
             "base": program.base,
             "read_vmem": program.read_vmem,
+            "resident": program.resident,
         }
         (folder / "job.json").write_text(json.dumps(settings))
 
@@ -42,7 +43,7 @@ class Job:
         network = Network.load(folder / "network.lif")
         n_samples, n_steps, _ = spikes.shape
         config = CoreConfig(**settings["config"])
-        program = Program(network, config, n_samples, n_steps, settings["base"], settings["read_vmem"])
+        program = Program(network, config, n_samples, n_steps, settings["base"], settings["read_vmem"], settings["resident"])
         return cls(program, spikes)
 
     def image(self) -> dict:

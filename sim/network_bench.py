@@ -25,6 +25,8 @@ async def run_job(dut):
     assert await tb.read("MAP_HASH") == MAP_HASH
     await tb.open_window(0, program.base, program.end)
 
+    if program.resident:
+        await tb.run(program.setup_address, program.setup_count)
     n_layers = len(program.network.layers)
     counters = []
     with open(folder / "progress", "w", buffering=1) as progress:

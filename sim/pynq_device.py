@@ -8,6 +8,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
+from pynq import ps
 from pynq.buffer import PynqBuffer
 from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
 from pynq.pl_server.device import Device
@@ -74,6 +75,12 @@ class SimulatedDevice(Device):
         # pynq keeps one object for the clocks of the first device that it met.
         if hasattr(Clocks, "_real_instance"):
             del Clocks._real_instance
+        if not hasattr(Clocks, "set_device"):
+            # pynq 3.0.1 makes the clocks of the computer that it runs on, on the active device; later
+            # ones those of the device that they are told.
+            Device.active_device = self
+            Clocks._real_instance = ps._ClocksZynq()
+            del Device._active_device
 
     def read_registers(self, address, length):
         return b"".join(struct.pack("<I", self._read(address + i)) for i in range(0, length, 4))

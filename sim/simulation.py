@@ -1,8 +1,8 @@
 """Run a network on the simulated RTL of the core, and hold the result against the golden model."""
 
 import json
-import sys
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,8 +77,8 @@ def simulate(
     ------
     UserError
         The network does not run on such a core, or there is no simulator.
-    RuntimeError
-        The simulation failed.
+    ToolError
+        The build or the simulation failed.
     """
     config = config or CONFIGS["demo"]
     spikes = np.asarray(spikes, dtype=bool)
@@ -87,14 +87,13 @@ def simulate(
     if program.end > MEMORY_BYTES:
         raise UserError(f"the batch takes {program.end} bytes and the simulated memory has {MEMORY_BYTES}: simulate fewer samples at a time")
     found = runner.find_simulator(simulator)
-    if progress:
-        print(f"building the design for {found} (kept for the next time)", file=sys.stderr)
-    build_dir = runner.build(verilog(CoreWithDdr(config, MEMORY_BYTES, timing)), found, sources=[STORAGE])
+    build_dir = runner.build(verilog(CoreWithDdr(config, MEMORY_BYTES, timing)), found, sources=[STORAGE], progress=progress)
     with tempfile.TemporaryDirectory(prefix="lifarray-") as temporary:
         folder = Path(temporary)
         job = Job(program, spikes)
         job.save(folder)
         write_image(folder / "memory.hex", job.image(), config.bus_bits)
+        stop = threading.Event()
         with ThreadPoolExecutor(1) as pool:
             task = pool.submit(
                 runner.run,
@@ -104,10 +103,14 @@ def simulate(
                 folder,
                 env={"LIFARRAY_JOB": str(folder)},
                 plusargs=[f"+memory={folder / 'memory.hex'}"],
+                stop=stop,
             )
-            passes = _lines_of(folder / "progress", task)
-            for _ in report(passes, f"simulate on {found}", total=len(program.groups), quiet=not progress):
-                pass
+            try:
+                passes = _lines_of(folder / "progress", task)
+                for _ in report(passes, f"simulate on {found}", total=len(program.groups), quiet=not progress):
+                    pass
+            finally:
+                stop.set()      # if this was interrupted, the simulator need not go on
             task.result()
         counters = json.loads((folder / "counters.json").read_text())
         with np.load(folder / "outputs.npz") as outputs:

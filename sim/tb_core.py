@@ -14,8 +14,8 @@ from cocotb.triggers import ClockCycles
 from lifarray.golden.config import CoreConfig
 from lifarray.golden.descriptor import DESCRIPTOR_BYTES, pack_descriptor
 from lifarray.golden.network import Layer, Network
-from lifarray.golden.program import Program
-from lifarray.golden.registers import BY_NAME, MAP_HASH, REGISTERS, ErrorCode
+from lifarray.golden.program import Program, weight_rows
+from lifarray.golden.registers import BY_NAME, CAPABILITIES, MAP_HASH, REGISTERS, ErrorCode
 
 from . import bus_memory
 from .coverage import Coverage
@@ -46,20 +46,22 @@ class CoreBench(Testbench):
         super().__init__(dut)
         self.rng = rng
         self.memory = bus_memory.BusMemory(BASE, MEMORY_BYTES, rng)
-        self.subordinate = None
+        self.subordinates = []
         self.paused = False
         self.scoreboard = Scoreboard(dut, config, settings.get("replay", ""))
 
     async def reset(self):
         await super().reset()
-        if self.subordinate is None:
-            self.subordinate = bus_memory.connect(self.memory, self.dut, "m_axi_")
+        if not self.subordinates:
+            prefixes = ("m_axi_", "m_axi1_")[: config.ports]
+            self.subordinates = [bus_memory.connect(self.memory, self.dut, prefix) for prefix in prefixes]
             await ClockCycles(self.dut.clk, 2)
 
     def pause_randomly(self):
         """Hold the bus back at random from now on."""
         self.paused = True
-        bus_memory.pause_randomly(self.subordinate, self.rng)
+        for subordinate in self.subordinates:
+            bus_memory.pause_randomly(subordinate, self.rng)
 
     async def finish(self, timeout_cycles):
         try:
@@ -70,20 +72,22 @@ class CoreBench(Testbench):
         finally:
             save_coverage()
 
-    def place(self, network, spikes):
+    def place(self, network, spikes, resident=False):
         """Put a network and its input into memory; returns its Program."""
         n_samples, n_steps, _ = spikes.shape
-        program = Program(network, config, n_samples, n_steps, BASE, read_vmem=True)
+        program = Program(network, config, n_samples, n_steps, BASE, read_vmem=True, resident=resident)
         assert program.end <= BASE + MEMORY_BYTES
         self.memory.load(program.weight_image() | program.list_image() | program.input_image(spikes))
         self.memory.forget_writes()
         return program
 
-    async def run_and_check(self, network, spikes):
+    async def run_and_check(self, network, spikes, resident=False):
         """Run a network and compare all that it leaves with the golden model."""
-        program = self.place(network, spikes)
+        program = self.place(network, spikes, resident)
         await self.close_windows()
         await self.open_window(0, program.base, program.end)
+        if program.resident:
+            await self.run(program.setup_address, program.setup_count, TIMEOUT_CYCLES)
         self.scoreboard.expect(network, spikes)
         counters = await self.run(program.list_address, program.list_count, TIMEOUT_CYCLES)
         self.scoreboard.finished()
@@ -149,8 +153,10 @@ async def random_networks(dut):
             widest=config.weight_bits,
             lanes=config.lanes,
         )
-        dut._log.info("network %s, spikes %s", network.sizes, spikes.shape)
-        await tb.run_and_check(network, spikes)
+        rows = sum(weight_rows(layer, config) for layer in network.layers)
+        resident = rows <= config.resident_rows and tb.rng.random() < 0.5
+        dut._log.info("network %s, spikes %s, resident %s", network.sizes, spikes.shape, resident)
+        await tb.run_and_check(network, spikes, resident)
     assert tb.scoreboard.compared > 100 * settings.get("count", 10)
 
 
@@ -159,13 +165,12 @@ async def register_fields(dut):
     """Every register reads what the map says; rw fields keep what was written, byte by byte."""
     tb = await begin(dut)
     assert await tb.read("MAP_HASH") == MAP_HASH
-    for name in ("lanes", "fire_units"):
-        assert await tb.read("CAPS0", name) == getattr(config, name)
-    for name in ("weight_bits", "current_bits", "vmem_bits", "bus_bits"):
-        assert await tb.read("CAPS1", name) == getattr(config, name)
+    for name in CAPABILITIES:
+        for field in BY_NAME[name].fields:
+            assert await tb.read(name, field.name) == getattr(config, field.name), field.name
     for register in REGISTERS:
         value = await tb.read(register.name)
-        if register.name not in ("MAP_HASH", "CAPS0", "CAPS1"):
+        if register.name not in ("MAP_HASH", *CAPABILITIES):
             assert value == register.reset, register.name
         assert value & ~register.mask == 0
         if register.access == "ro":
@@ -283,7 +288,7 @@ async def bad_descriptors(dut):
         assert not tb.memory.written.any()
     await recover(tb)
     # Reserved bits, one word after the other.
-    for bit in (26, 31, 64 + 20, 64 + 52, 3 * 64 + 32, 6 * 64, 7 * 64 + 63):
+    for bit in (28, 31, 64 + 20, 64 + 52, 3 * 64 + 48, 6 * 64, 7 * 64 + 63):
         program = tb.place(network, spikes)
         word = tb.memory.data[program.list_address - BASE :][:64].view("<u8")
         word[bit // 64] ^= np.uint64(1 << bit % 64)

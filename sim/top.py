@@ -46,7 +46,8 @@ class CoreOnAxi4(wiring.Component):
     Members
     -------
     s_axil : In(Axi4LiteSignature)
-    m_axi : Out, Axi3Signature with AWLEN and ARLEN of 8 bits, AWLOCK and ARLOCK of 1
+    m_axi, m_axi1 : Out, Axi3Signature with AWLEN and ARLEN of 8 bits, AWLOCK and ARLOCK of 1; the
+        second on a core with two ports
     irq : Out(1)
     trace_valid, trace_group, trace_slot, trace_vmem, trace_spike, trace_saturated : Out
         Fields of the core's trace, each a port.
@@ -56,10 +57,11 @@ class CoreOnAxi4(wiring.Component):
         self._config = config
         members = dict(Axi3Signature(config.bus_bits, 1).members)
         members.update(awlen=Out(8), arlen=Out(8), awlock=Out(1), arlock=Out(1))
+        self._ports = ("m_axi", "m_axi1")[: config.ports]
         super().__init__(
             {
                 "s_axil": In(Axi4LiteSignature((MAP_SIZE - 1).bit_length())),
-                "m_axi": Out(wiring.Signature(members)),
+                **{name: Out(wiring.Signature(members)) for name in self._ports},
                 "irq": Out(1),
                 **{f"trace_{name}": Out(Shape.cast(field.shape).width) for name, field in trace_layout(config)},
             }
@@ -71,9 +73,10 @@ class CoreOnAxi4(wiring.Component):
         for name, _ in trace_layout(self._config):
             m.d.comb += getattr(self, f"trace_{name}").eq(getattr(core.trace, name))
         wiring.connect(m, wiring.flipped(self.s_axil), core.s_axil)
-        for name, member in core.m_axi.signature.members.items():
-            inner, port = getattr(core.m_axi, name), getattr(self.m_axi, name)
-            m.d.comb += port.eq(inner) if member.flow == Out else inner.eq(port)
+        for port_name in self._ports:
+            for name, member in core.m_axi.signature.members.items():
+                inner, port = getattr(getattr(core, port_name), name), getattr(getattr(self, port_name), name)
+                m.d.comb += port.eq(inner) if member.flow == Out else inner.eq(port)
         m.d.comb += self.irq.eq(core.irq)
         return m
 

@@ -10,7 +10,7 @@ from ..augment import Augmentation
 from ..recipes import DECAY, AudioRecipe, Phase
 from ..stage import Run
 from ..train_images import float_counts
-from ..train_speech import Pairs, audio_network, nearest_mse, score_speech, train_audiocoder
+from ..train_speech import Pairs, audio_network, nearest_mse, score_speech, train_audiocoder, utterances
 from .images import EVALUATION_SEED
 from .tasks import Result
 
@@ -47,7 +47,7 @@ def snn_audiocoder(parameters, context) -> Result:
     recipe = audio_recipe(parameters)
     run = Run(recipe, parameters["seed"], context.data_dir, context.checkpoint, resume=True, log=context.log)
     autoencoder = context.needs[0].arrays
-    trained = train_audiocoder(run, recipe, autoencoder["encoder"], autoencoder["decoder"])
+    trained = train_audiocoder(run, recipe, *utterances(run, recipe), autoencoder["encoder"], autoencoder["decoder"])
     rates, labels = test_speech(recipe.front_end, context.data_dir, recipe.leave_out)
     counts = float_counts(
         trained.weights, rates, recipe.n_steps, DECAY, np.random.default_rng(EVALUATION_SEED), recipe.front_end.max_rate
@@ -84,7 +84,7 @@ def ann_audiocoder(parameters, context) -> Result:
     held_back = evaluate.recording_rates(front_end, [r for r in recordings if r.index in validation_indices])
     test_rates, test_labels = test_speech(front_end, context.data_dir)
 
-    pairs = Pairs.make(p["pairing"], digits, context.data_dir, rng)
+    pairs = Pairs.make(p["pairing"], *datasets.mnist("train", context.data_dir), digits, rng)
     autoencoder = [context.needs[0].arrays[name] for name in ("w1", "b1", "w2", "b2")]
     vectors = ann.forward(autoencoder, pairs.images.reshape(len(pairs.images), -1) / np.float32(255))[0]
     highest = float(vectors.max()) or 1.0

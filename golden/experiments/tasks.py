@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
+from ..files import whole_file
 from ..stage import one_blas_thread
 
 KEY_DIGITS = 12
@@ -137,13 +138,11 @@ def _save(task, folder, result, seconds):
     path = _figures_path(folder, task)
     said = {"kind": task.kind, "parameters": task.parameters, "needs": [need.key for need in task.needs]}
     said.update(seconds=round(seconds, 1), figures=result.figures)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with open(part, "wb") as file:
+    with whole_file(path.with_suffix(".npz")) as part, open(part, "wb") as file:
         np.savez_compressed(file, **result.arrays)
-    os.replace(part, path.with_suffix(".npz"))
     # Last, because it is what says that the task is done.
-    part.write_text(json.dumps(said, indent=1))
-    os.replace(part, path)
+    with whole_file(path) as part:
+        part.write_text(json.dumps(said, indent=1))
     with open(Path(folder) / JOURNAL, "a") as journal:
         journal.write(json.dumps({"task": task.key, "seconds": said["seconds"], "host": platform.node(), "process": os.getpid()}) + "\n")
 

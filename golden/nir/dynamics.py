@@ -130,12 +130,14 @@ class Folded(NamedTuple):
     bias : float64 [n_neurons], r · a · b + a · v_leak
     decay : float64 [n_neurons], 1 − a
     v_init : float64 [n_neurons]
+    unit : float64 [n_neurons], the way from reset to threshold in the file's own numbers; 1 of a readout
     """
 
     weight: np.ndarray
     bias: np.ndarray
     decay: np.ndarray
     v_init: np.ndarray
+    unit: np.ndarray
 
 
 def fold(stage: Stage, dt: float, mode: str) -> Folded:
@@ -174,4 +176,5 @@ def fold(stage: Stage, dt: float, mode: str) -> Folded:
         bias=np.broadcast_to((gain * stage.bias + rest) / unit, n_neurons),
         decay=1 - a,
         v_init=np.broadcast_to((start_vmem(stage) - base) / unit, n_neurons),
+        unit=np.broadcast_to(unit, n_neurons),
     )

@@ -16,6 +16,9 @@ from .sample import check_spikes, read_sample
 DEFAULT_STEPS = 32
 """Steps of a network that came without a sample: NIR stores none."""
 
+MAX_CLASSES = 100
+"""Outputs that may each stand for a class."""
+
 SNNTORCH_DT = 1e-4
 """snnTorch 1.0.0 writes tau = dt / (1 − beta) and r = tau / dt with this dt, whatever it was trained at."""
 
@@ -37,7 +40,7 @@ class Report:
         of potentials: root mean square of the difference over that of the float potentials.
     same_class : float or None
         Share of the sample in which the same output neuron has the most spikes (or the highest
-        potential).
+        potential); None of more than `MAX_CLASSES` outputs, which are pixels rather than classes.
     """
 
     layers: tuple
@@ -178,7 +181,7 @@ def _replay(network, report, stages, dt, modes, spikes) -> Report:
         # A readout counts from 0, in units of its own: see `dynamics.fold`.
         scores, found_scores = vmem, found.vmem / (last.weight_scale * (1 << last.frac_bits))
         mismatch = float(np.sqrt(np.mean((scores - found_scores) ** 2)) / max(np.sqrt(np.mean(scores**2)), np.finfo(float).tiny))
-    same_class = float((scores.argmax(axis=1) == found_scores.argmax(axis=1)).mean())
+    same_class = float((scores.argmax(axis=1) == found_scores.argmax(axis=1)).mean()) if last.n_neurons <= MAX_CLASSES else None
     report = replace(report, layers=tuple(layers), n_samples=len(spikes), mismatch=mismatch, same_class=same_class)
     if stages[-1].spikes and not layers[-1].float_spikes:
         report = _warn(report, "the sample makes no output spikes, so it says little: give input that the network was trained on")
@@ -217,8 +220,9 @@ def _warn(report, text) -> Report:
 
 def _too_different(report, stages, limit, bits) -> str:
     what = "of the output spikes" if stages[-1].spikes else "of the output potentials"
+    same_class = ":" if report.same_class is None else f", same class in {report.same_class:.1%}:"
     remedy = "use --bits 8, or " if bits == 4 else ""
     return (
-        f"float and integer network differ on the sample by {report.mismatch:.1%} {what}, limit {limit:.1%}, "
-        f"same class in {report.same_class:.1%}: check dt and the reset, {remedy}take it all the same with --allow-mismatch"
+        f"float and integer network differ on the sample by {report.mismatch:.1%} {what}, limit {limit:.1%}{same_class} "
+        f"check dt and the reset, {remedy}take it all the same with --allow-mismatch"
     )

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..config import DECAY_ONE, MAX_FRAC_BITS
+from ..descriptor import FIELDS
 from ..errors import UserError
 from ..network import Layer
-from ..quantize import quantize_weight
+from ..quantize import MAX_SHIFT, quantize_weight
 from .dynamics import Folded
 from .graph import Stage
 
@@ -17,6 +18,11 @@ neurons of MNIST classifiers go 40 below. Finer steps than 1/1024 of a threshold
 
 MIN_HEADROOM = 8
 """What is left of that before small weights have to give up bits."""
+
+MAX_BIAS_ROWS = next((1 << field.width) - 1 for field in FIELDS if field.name == "bias_rows")
+
+ON_GRID = 1e-5
+"""How far, relatively, a value may lie from what it counts as: files hold single precision."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +34,12 @@ class LayerReport:
     name, kind, reset_mode : str
     fan_in, n_neurons : int
     weight_range : tuple of float
-        Of the folded weights, in thresholds (of a readout: in its own units).
+        Of the folded weights, in thresholds; in the file's own numbers of a readout, and where those
+        are integers times a power of two.
     integer_range : tuple of int
         Of the weights as the core has them.
     weight_scale : float
-        Integer weight of 1 threshold, a power of two.
+        Integer weight of 1 such unit, a power of two.
     clipped : int
         Weights beyond what the bits hold at that scale.
     bias_rows : int
@@ -91,6 +98,9 @@ def quantize_stage(stage: Stage, folded: Folded, mode: str, *, bits, n_steps, vm
     integer threshold one too: NIR's ``vmem > v_threshold`` is exactly
     ``vmem >= v_threshold + 1`` in integers, with v_subtract the threshold itself.
 
+    Where the file's weights are integers times a power of two, as those of `export_nir` are, they
+    are kept as they are, and the threshold is rounded instead: such a file comes back bit for bit.
+
     Parameters
     ----------
     stage : Stage
@@ -110,17 +120,24 @@ def quantize_stage(stage: Stage, folded: Folded, mode: str, *, bits, n_steps, vm
         Parameters that differ from neuron to neuron and must not.
     """
     d = _same(stage, np.rint(folded.decay * DECAY_ONE), "tau", 1 / DECAY_ONE)
-    scale, frac_bits, weight, rows = _scale(stage, folded, bits, d, n_steps, vmem_bits, current_bits)
+    kept = _kept_scale(stage, folded, bits, vmem_bits, current_bits)
+    if kept:
+        folded, threshold, scale, frac_bits, weight, rows = kept
+    else:
+        threshold, (scale, weight, rows) = 1.0, _scale(stage, folded, bits, vmem_bits, current_bits)
+        frac_bits = None
+    if frac_bits is None:
+        frac_bits = _frac_bits(stage, folded, threshold, scale, weight, rows, d, n_steps, vmem_bits)
     unit = scale * (1 << frac_bits)
     highest = (1 << (vmem_bits - 1)) - 1
     # A readout must not spike: only a vmem that saturates reaches the highest threshold.
-    v_threshold = int(np.floor(unit)) + 1 if stage.spikes else highest
+    v_threshold = int(np.floor(threshold * unit)) + 1 if stage.spikes else highest
     layer = Layer(
         name=stage.name,
         weight=np.concatenate([weight, rows]),
         weight_bits=bits,
         v_threshold=v_threshold,
-        v_subtract=int(np.rint(unit)) if stage.spikes else 0,
+        v_subtract=int(np.rint(threshold * unit)) if stage.spikes else 0,
         decay=d,
         frac_bits=frac_bits,
         reset_mode=mode,
@@ -163,9 +180,9 @@ def _same(stage, integers, what, step) -> int:
     return low
 
 
-def _scale(stage, folded, bits, d, n_steps, vmem_bits, current_bits):
-    """(scale, frac_bits, integer weights, bias rows): the finest scale that fits the core."""
-    largest = np.abs(folded.weight).max(initial=0)
+def _scale(stage, folded, bits, vmem_bits, current_bits):
+    """(scale, integer weights, bias rows): the finest scale that fits the core."""
+    largest, bias = float(np.abs(folded.weight).max(initial=0)), float(np.abs(folded.bias).max())
     # quantize_weight tries a limited range of scales, so it gets weights near 1.
     near_one = 2.0 ** -np.floor(np.log2(largest)) if largest > 0 else 1.0
     weight, scale = quantize_weight(folded.weight * near_one, bits)
@@ -173,18 +190,67 @@ def _scale(stage, folded, bits, d, n_steps, vmem_bits, current_bits):
     limit = 1 << (vmem_bits - 1)
     lowest, highest = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
     while True:
-        rows = _bias_rows(np.rint(folded.bias * scale), highest)
-        low, high = _current_range(np.concatenate([weight, rows]))
-        if _bits(low, high) <= current_bits and (not stage.spikes or scale * MIN_HEADROOM <= limit):
-            break
+        if bias * scale <= MAX_BIAS_ROWS * highest:
+            rows = _bias_rows(np.rint(folded.bias * scale), highest)
+            if _fits(weight, rows, current_bits) and (not stage.spikes or scale * MIN_HEADROOM <= limit):
+                return scale, weight, rows
         scale /= 2
         weight = np.clip(np.rint(folded.weight * scale), lowest, highest).astype(np.int8)
-    # As many fraction bits as leave vmem its room: the decay rounds to them.
-    room = HEADROOM * scale if stage.spikes else _reach(low, high, d, n_steps) + abs(folded.v_init).max() * scale
+        if largest > 0 and not weight.any():
+            raise UserError(
+                f"node {stage.name!r}: beside its bias of up to {bias:.3g} and its threshold, weights of at most {largest:.3g} "
+                f"vanish in {bits} bits: train with a smaller bias"
+            )
+
+
+def _kept_scale(stage, folded, bits, vmem_bits, current_bits):
+    """The stage in the file's own numbers, with the scale that makes integers of its weights; None if there is none.
+
+    Returns
+    -------
+    (Folded, threshold, scale, frac_bits or None, integer weights, bias rows)
+    """
+    threshold = float(folded.unit[0])
+    if np.ptp(folded.unit) > 1e-6 * threshold or not folded.weight.any():
+        return None
+    own = folded._replace(weight=folded.weight * threshold, bias=folded.bias * threshold, v_init=folded.v_init * threshold)
+    lowest, highest = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    for shift in range(-MAX_SHIFT, 2 * MAX_SHIFT + 1):
+        scale = 2.0**shift
+        weight, bias = np.rint(own.weight * scale), np.rint(own.bias * scale)
+        if weight.min() < lowest or weight.max() > highest or np.abs(bias).max() > MAX_BIAS_ROWS * highest:
+            return None
+        exact = np.abs(own.weight * scale - weight) <= ON_GRID * np.abs(weight)
+        # A bias is a difference in the file, so its error is relative to more than itself.
+        if weight.any() and exact.all() and np.abs(own.bias * scale - bias).max() <= ON_GRID * max(100, np.abs(bias).max()):
+            break
+    else:
+        return None
+    weight, rows = weight.astype(np.int8), _bias_rows(bias, highest)
+    if not _fits(weight, rows, current_bits):
+        return None
+    limit = 1 << (vmem_bits - 1)
+    # `export_nir` writes a threshold half a step of vmem lower, which tells its frac_bits.
+    for frac_bits in range(MAX_FRAC_BITS + 1):
+        half = threshold * scale * (1 << frac_bits)
+        if stage.spikes and abs(half % 1 - 0.5) <= ON_GRID * (100 + half / 10) and half < limit - 1:
+            return own, threshold, scale, frac_bits, weight, rows
+    return (own, threshold, scale, None, weight, rows) if not stage.spikes or threshold * scale * MIN_HEADROOM <= limit else None
+
+
+def _frac_bits(stage, folded, threshold, scale, weight, rows, d, n_steps, vmem_bits) -> int:
+    """As many fraction bits as leave vmem its room: the decay rounds to them."""
+    limit = 1 << (vmem_bits - 1)
+    low, high = _current_range(np.concatenate([weight, rows]))
+    room = HEADROOM * threshold * scale if stage.spikes else _reach(low, high, d, n_steps) + abs(folded.v_init).max() * scale
     frac_bits = MAX_FRAC_BITS
     while frac_bits and room * (1 << frac_bits) > limit:
         frac_bits -= 1
-    return scale, frac_bits, weight, rows
+    return frac_bits
+
+
+def _fits(weight, rows, current_bits) -> bool:
+    return _bits(*_current_range(np.concatenate([weight, rows]))) <= current_bits
 
 
 def _bias_rows(bias, highest):

@@ -1,12 +1,11 @@
 """``lifarray board``: a core on a board, or what stands in for one."""
 
 import argparse
-import sys
 
 import numpy as np
 
 from ...golden.config import CONFIGS
-from ...golden.encode import poisson, sample_rng
+from ...golden.encode import poisson_stream
 from ...golden.errors import UserError
 from ...golden.evaluate import front_end
 from ..devices import DEVICES
@@ -58,8 +57,6 @@ def add_arguments(parser):
 def run(args):
     if args.files and args.action != "run":
         raise UserError(f"{args.action} takes no files: lifarray board run {args.files[0]}")
-    if args.device == "sim":
-        print("building the simulated core, or taking it from the cache", file=sys.stderr)
     with LifArray(
         args.device,
         bitstream=args.bitstream,
@@ -115,8 +112,7 @@ def _run(array, args):
 
 def _by_the_model(network, rates, seed):
     """Spike counts of the last layer, sample by sample as the driver draws them."""
-    max_rate = network.meta.get("max_rate", 1.0)
-    spikes = np.concatenate([poisson(np.asarray(row)[None], network.n_steps, sample_rng(seed, i), max_rate) for i, row in enumerate(rates)])
+    spikes = poisson_stream(rates, network.n_steps, seed, network.meta.get("max_rate", 1.0))
     return network.run(spikes)[-1].spikes.sum(axis=1)
 
 

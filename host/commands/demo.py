@@ -1,5 +1,7 @@
 """``lifarray demo``: ten spoken digits through the simulated core, and what came out."""
 
+from pathlib import Path
+
 import numpy as np
 
 from ...golden.evaluate import front_end
@@ -103,5 +105,5 @@ def _print_results(results, outcome, path):
 
 
 def _speaker(utterance):
-    """The voice, or the file."""
-    return utterance.source if utterance.name in DIGIT_WORDS else utterance.name
+    """The voice, or the file's name: whole paths are in --json."""
+    return utterance.source if utterance.name in DIGIT_WORDS else Path(utterance.name).name

@@ -4,7 +4,7 @@ from ...golden.nir import export_nir, graph_bytes
 from ...golden.nir.exporter import DEFAULT_DT
 from ..networks import load_network
 from ..options import add_dt, add_json
-from ..output import print_json, whole_file
+from ..output import print_json, require_writable, whole_file
 
 EXAMPLES = """\
   lifarray export demo -o demo.nir
@@ -23,6 +23,7 @@ def add_arguments(parser):
 
 
 def run(args):
+    require_writable(args.out)
     graph = export_nir(load_network(args.network), args.dt)
     with whole_file(args.out) as part:
         part.write_bytes(graph_bytes(graph))

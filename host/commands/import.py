@@ -2,15 +2,13 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
 
-from ...golden.errors import UserError
 from ...golden.nir import import_nir
 from ...golden.nir.dynamics import RESETS
 from ..options import add_dt, add_json, add_seed, positive
-from ..output import print_json
+from ..output import print_json, require_writable
 from ..table import print_table
 
 EXAMPLES = """\
@@ -46,6 +44,7 @@ def add_arguments(parser):
 
 
 def run(args):
+    require_writable(args.out)
     network, report = import_nir(
         args.file,
         args.dt,
@@ -57,8 +56,6 @@ def run(args):
         limit=args.limit,
         rng=np.random.default_rng(args.seed),
     )
-    if Path(args.out).is_dir():
-        raise UserError(f"cannot write {args.out!r}: it is a folder; name a file with --out")
     network.save(args.out)
     if args.json:
         print_json(report.to_dict())
@@ -111,7 +108,9 @@ def print_sample(report):
         ],
     )
     what = "potentials" if report.layers[-1].kind == "LI" else "spikes"
-    print(f"\nmismatch on {report.n_samples} samples: {report.mismatch:.2%} of the output {what}; same class in {report.same_class:.1%}")
+    samples = "1 sample" if report.n_samples == 1 else f"{report.n_samples} samples"
+    same_class = "" if report.same_class is None else f"; same class in {report.same_class:.1%}"
+    print(f"\nmismatch on {samples}: {report.mismatch:.2%} of the output {what}{same_class}")
 
 
 def _share(text) -> float:

@@ -53,7 +53,8 @@ def run(args):
     )
     print()
     # The recipe's parameters and the front end's are long: they are in --json.
-    print_figures({key: value for key, value in network.meta.items() if key in ("validation", "trained_on") or not isinstance(value, dict)})
+    shown = {key: value for key, value in network.meta.items() if key in ("validation", "trained_on") or not isinstance(value, dict)}
+    print_figures({key: value for key, value in shown.items() if value not in ("", None)})
 
 
 def describe(network) -> dict:

@@ -1,16 +1,16 @@
 """``lifarray simulate``: a network on the simulated core, or the core's bench, every spike checked."""
 
-import sys
 from math import gcd
 
 import numpy as np
 
 from ...golden.config import CONFIGS
 from ...golden.encode import poisson
+from ...golden.errors import UserError
 from ..lazy import load_bench, load_random_networks, load_sim
 from ..networks import load_network
-from ..options import add_config, add_json, add_network, add_seed, add_simulator, positive
-from ..output import print_json
+from ..options import DEFAULT_CONFIG, add_config, add_json, add_network, add_seed, add_simulator, positive
+from ..output import print_json, require_writable
 from ..table import print_table
 
 DENSITY = 0.3
@@ -24,7 +24,11 @@ EXAMPLES = """\
   lifarray simulate core --simulator icarus --test random_networks --waves run.fst
 """
 
-BENCHES = ("network", "core")
+BENCHES = {
+    "network": {"network": None, "random": False, "samples": 1, "config": DEFAULT_CONFIG, "lanes": None},
+    "core": {"core": "plain", "test": None, "count": 10, "waves": None},
+}
+"""The options that one bench has and the other has not, with their defaults: none is ignored in silence."""
 
 
 def add_arguments(parser):
@@ -38,31 +42,33 @@ def add_arguments(parser):
     which = parser.add_mutually_exclusive_group()
     add_network(which)
     which.add_argument("--random", action="store_true", help="a small random network, drawn from the seed")
-    parser.add_argument("--samples", type=positive, default=1, metavar="N", help="samples of random input (default: %(default)s)")
-    add_config(parser)
+    parser.add_argument("--samples", type=positive, metavar="N", help="samples of random input (default: 1)")
+    add_config(parser, default=None)
     parser.add_argument("--lanes", type=positive, metavar="N", help="lanes instead of the configuration's")
     add_simulator(parser)
     add_seed(parser, "input and random network")
     add_json(parser)
     core = parser.add_argument_group("of the bench 'core'")
-    core.add_argument("--core", default="plain", metavar="NAME", help="which core to build (default: %(default)s)")
+    core.add_argument("--core", metavar="NAME", help="which core to build (default: plain)")
     core.add_argument("--test", metavar="NAME", help="one test only (default: all)")
-    core.add_argument("--count", type=positive, default=10, metavar="N", help="random networks to run (default: %(default)s)")
+    core.add_argument("--count", type=positive, metavar="N", help="random networks to run (default: 10)")
     core.add_argument("--waves", metavar="FILE", help="write waves: FST on Icarus, VCD on Verilator; GTKWave and Surfer open both")
 
 
 def run(args):
+    for bench, options in BENCHES.items():
+        for name, default in options.items():
+            if getattr(args, name) in (None, False):
+                setattr(args, name, default)
+            elif bench != args.bench:
+                raise UserError(f"--{name} is of the bench {bench!r} and does nothing in {args.bench!r}: lifarray simulate {bench} --{name} …")
     return run_core(args) if args.bench == "core" else run_one_network(args)
 
 
 def run_core(args):
-    try:
-        hits = load_bench().run_core_bench(
-            args.core, args.seed, simulator=args.simulator, test=args.test, count=args.count, waves=args.waves
-        )
-    except RuntimeError as failure:
-        print(failure, file=sys.stderr)
-        return 1
+    if args.waves is not None:
+        require_writable(args.waves, "--waves")
+    hits = load_bench().run_core_bench(args.core, args.seed, simulator=args.simulator, test=args.test, count=args.count, waves=args.waves)
     if args.json:
         print_json({"core": args.core, "seed": args.seed, "passed": True, "coverage": hits})
     else:
@@ -94,7 +100,8 @@ def run_one_network(args):
             }
         )
     else:
-        print(f"{' → '.join(map(str, network.sizes))}, {network.n_steps} steps, {args.samples} samples, {config.lanes} lanes, seed {args.seed}\n")
+        samples = "1 sample" if args.samples == 1 else f"{args.samples} samples"
+        print(f"{' → '.join(map(str, network.sizes))}, {network.n_steps} steps, {samples}, {config.lanes} lanes, seed {args.seed}\n")
         names = list(simulation.counters[0])
         print_table(["pass", *names], [[i, *counters.values()] for i, counters in enumerate(simulation.counters)])
         print(f"\nran on: RTL in {simulation.simulator}")

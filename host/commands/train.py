@@ -1,7 +1,10 @@
 """``lifarray train``: a network, from data and a seed."""
 
-from ...golden.recipes import RECIPES
-from ...golden.train import DEFAULT_SEED, train
+import sys
+
+from ...golden.errors import UserError
+from ...golden.recipes import RECIPES, TEST_RECIPES
+from ...golden.train import DEFAULT_SEED, checkpoint_of, train
 from ..options import add_data_dir, add_seed
 
 EXAMPLES = """\
@@ -12,7 +15,8 @@ EXAMPLES = """\
 
 
 def add_arguments(parser):
-    parser.add_argument("recipe", metavar="RECIPE", help=f"one of {', '.join(RECIPES)}")
+    recipes = f"one of {', '.join(RECIPES)} ({' and '.join(TEST_RECIPES)} only test the training, in seconds)"
+    parser.add_argument("recipe", metavar="RECIPE", help=recipes)
     parser.add_argument("--out", metavar="FILE", help="the network file (default: RECIPE.lif)")
     parser.add_argument("--resume", action="store_true", help="go on from the last whole epoch of a training that was stopped")
     add_seed(parser, "weights, shuffling and spikes", DEFAULT_SEED)
@@ -20,6 +24,15 @@ def add_arguments(parser):
 
 
 def run(args):
-    out = args.out or f"{args.recipe}.lif"
-    train(args.recipe, data_dir=args.data_dir, out=out, resume=args.resume, seed=args.seed)
+    out = f"{args.recipe}.lif" if args.out is None else args.out
+    try:
+        train(args.recipe, data_dir=args.data_dir, out=out, resume=args.resume, seed=args.seed)
+    except UserError:
+        raise
+    except BaseException:
+        if checkpoint_of(out).exists():
+            print(f"lifarray: {checkpoint_of(out)} keeps the last whole epoch: the same command goes on from there with --resume", file=sys.stderr)
+        raise
     print(f"wrote {out}: its figures by: lifarray evaluate {out}")
+    if args.recipe in TEST_RECIPES:
+        print(f"recipe {args.recipe!r} only tests the training: too few data and epochs for a network of use")

@@ -5,7 +5,7 @@ import sys
 from ...golden.config import CONFIGS
 from ..lazy import load_hw
 from ..options import add_config
-from ..output import write_text
+from ..output import require_writable, write_text
 
 EXAMPLES = """\
   lifarray verilog --out lifarray.v
@@ -19,6 +19,8 @@ def add_arguments(parser):
 
 
 def run(args):
+    if args.out is not None:
+        require_writable(args.out)
     text = load_hw().verilog(CONFIGS[args.config])
     if args.out is None:
         sys.stdout.write(text)

@@ -8,7 +8,7 @@ from ...golden.encode import pack, passes, samples_per_pass, unpack
 from ...golden.errors import UserError
 from ...golden.lif import ResetMode
 from ...golden.network import Layer
-from ...golden.registers import BY_NAME, MAP_HASH, N_WINDOWS, PAGE_BITS, ErrorCode, field_of
+from ...golden.registers import BY_NAME, CAPABILITIES, MAP_HASH, N_WINDOWS, PAGE_BITS, ErrorCode, field_of
 from ..board_errors import OutOfMemoryError
 from .buffer import WORD_BYTES, Buffer
 
@@ -81,7 +81,7 @@ class ModelDevice:
         self.downloads += 1
         self._values = {name: register.reset for name, register in BY_NAME.items()}
         self._values["MAP_HASH"] = MAP_HASH
-        for name in ("CAPS0", "CAPS1"):
+        for name in CAPABILITIES:
             self._values[name] = sum(getattr(self.config, field.name) << field.offset for field in BY_NAME[name].fields)
 
     def sleep(self, seconds):

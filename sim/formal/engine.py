@@ -10,6 +10,8 @@ from pathlib import Path
 
 from amaranth.back import rtlil
 
+from lifarray.golden.errors import ToolError
+
 from .bench import Bench
 
 SYNTHESIS = """\
@@ -179,7 +181,8 @@ class Engine:
             return (expired.stdout or b"").decode()
         self._write(log, done.stdout)
         if done.returncode:
-            raise RuntimeError(f"{command[0]} failed, see {self._folder / log}")
+            tail = "\n".join(done.stdout.splitlines()[-15:])
+            raise ToolError(f"{Path(command[0]).name} failed in {log}, which ends with\n{tail}")
         return done.stdout
 
     def _write(self, name, text):

@@ -153,3 +153,20 @@ def test_bad_files_are_named_in_one_line(tmp_path):
         audio.read_wav(no_samples)
     with pytest.raises(UserError, match="no such audio file"):
         audio.read_wav(tmp_path)
+
+
+@pytest.mark.parametrize("weights", [(1, -1), (1, -0.95), (0.2, 1, -1.15)])
+def test_channels_that_cancel_each_other_are_not_silence(weights):
+    t = np.arange(4000) / 8000
+    word = 0.3 * np.sin(2 * np.pi * (300 + 2000 * t) * t) * np.hanning(4000)
+    loudest = word * max(weights, key=abs)
+    found = audio.FrontEnd().rates(np.stack([w * word for w in weights], axis=1), 8000)
+    np.testing.assert_array_equal(found, audio.FrontEnd().rates(loudest, 8000))
+
+
+def test_channels_that_do_not_cancel_are_averaged():
+    t = np.arange(4000) / 8000
+    a, b = 0.3 * np.sin(2 * np.pi * 300 * t) * np.hanning(4000), 0.2 * np.sin(2 * np.pi * 900 * t) * np.hanning(4000)
+    rates = audio.FrontEnd().rates
+    for channels in ([a, b], [a, 0 * a], [a, a, a], [a, 0 * a, 0 * a, 0 * a]):
+        np.testing.assert_array_equal(rates(np.stack(channels, axis=1), 8000), rates(np.mean(channels, axis=0), 8000))

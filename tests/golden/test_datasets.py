@@ -178,3 +178,32 @@ def test_a_damaged_or_short_fsdd_archive_is_refused_and_forgotten(tmp_path, monk
         with pytest.raises(UserError, match=message):
             datasets.fsdd("train")
         assert not list(cache.glob("*.zip"))
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_split_without_recordings_is_refused(recordings, split):
+    for path in (recordings / "fsdd" / "recordings").glob("*.wav"):
+        if (int(path.stem.rpartition("_")[2]) < 5) == (split == "test"):
+            path.unlink()
+    with pytest.warns(datasets.DataWarning), pytest.raises(UserError, match="holds no recording of the t"):
+        datasets.fsdd(split, recordings)
+
+
+def test_no_images_are_refused(tmp_path):
+    write_idx(tmp_path / "mnist" / "t10k-images-idx3-ubyte.gz", np.ones((0, 28, 28)))
+    write_idx(tmp_path / "mnist" / "t10k-labels-idx1-ubyte.gz", np.ones(0))
+    with pytest.warns(datasets.DataWarning), pytest.raises(UserError, match="holds no image"):
+        datasets.mnist("test", tmp_path)
+
+
+@pytest.mark.parametrize("error", [OSError("no\nroute to host"), ConnectionError(), ValueError("bad hash")])
+@pytest.mark.parametrize("load", [datasets.mnist, datasets.fashion_mnist, datasets.fsdd])
+def test_without_a_network_the_remedy_is_named(monkeypatch, load, error):
+    class Offline:
+        def retrieve(self, url, known_hash, fname):
+            raise error
+
+    monkeypatch.delenv("LIFARRAY_DATA_DIR", raising=False)
+    monkeypatch.setattr(datasets, "_pooch", lambda title: Offline())
+    with pytest.raises(UserError, match="cannot download .* from http.*: name a folder that holds it with --data-dir"):
+        load("test")

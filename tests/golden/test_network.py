@@ -181,3 +181,22 @@ def test_networks_refuse_wrong_cores():
         Network([layer], 5).check_fits(CoreConfig(weight_bits=4))
     with pytest.raises(UserError, match="vmem_bits = 16"):
         Network([layer], 5).check_fits(CoreConfig(vmem_bits=12))
+
+
+@pytest.mark.parametrize("n_steps, rows, n, bias_rows, field", [
+    (65535, 2, 1, 0, None),
+    (65536, 2, 1, 0, "n_steps = 65536, .* at most 65535"),
+    (1, 257, 1, 255, None),
+    (1, 258, 1, 256, "bias_rows = 256, .* at most 255"),
+    (1, (1 << 20) - 1, 1, 0, None),
+    (1, 1 << 20, 1, 0, "fan_in = 1048576, .* at most 1048575"),
+    (1, 1, 1 << 20, 0, "n_neurons = 1048576, .* at most 1048575"),
+])  # fmt: skip
+def test_what_no_descriptor_can_say_is_refused(n_steps, rows, n, bias_rows, field):
+    layer = Layer("x", np.zeros((rows, n), np.int8), 8, v_threshold=1, v_subtract=0, decay=0, bias_rows=bias_rows)
+    network = Network([layer], n_steps)
+    if field is None:
+        network.check_fits(CoreConfig())
+    else:
+        with pytest.raises(UserError, match=field):
+            network.check_fits(CoreConfig())

@@ -1,8 +1,12 @@
 """NIR in and out: what the numbers mean, what is refused, and that a round trip loses nothing."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from lifarray import golden
+from lifarray.golden.config import CoreConfig
 from lifarray.golden.errors import UserError
 from lifarray.golden.network import Layer, Network
 from lifarray.golden.nir import export_nir, graph_bytes, import_nir, read_graph
@@ -12,6 +16,8 @@ from lifarray.golden.nir.graph import read_stages
 nir = pytest.importorskip("nir", reason="nir is not installed: pip install 'lifarray[nir]'")
 
 DT = 1e-3
+
+DEMO = Path(golden.__file__).parent / "pretrained" / "demo.lif"
 
 
 def chain(*nodes, fan_in=None):
@@ -194,7 +200,7 @@ def test_a_bias_larger_than_a_weight_takes_several_rows():
     network, report = import_nir(graph, DT, sample=spikes, limit=0)
     (layer,) = network.layers
     assert layer.bias_rows == report.layers[0].bias_rows > 1
-    assert np.array_equal(layer.weight[2:].astype(int).sum(axis=0), np.array([0.25, -0.1875]) * layer.weight_scale)      # over a threshold of 4
+    assert np.array_equal(layer.weight[2:].astype(int).sum(axis=0), np.array([1, -0.75]) * layer.weight_scale)
     assert report.layers[0].step_mismatches == 0
 
 
@@ -448,7 +454,19 @@ def random_network(rng, **changes):
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"decay": 256}, {"decay": 0}, {"v_init": 300}, {"v_init": -300, "decay": 256}, {"reset_mode": "zero_delayed"}],
+    [
+        {},
+        {"decay": 256},
+        {"decay": 0},
+        {"v_init": 300},
+        {"v_init": -300, "decay": 256},
+        {"reset_mode": "zero_delayed"},
+        {"v_threshold": 128, "weight_scale": 128.0, "frac_bits": 0},     # as a trained network has it
+        {"v_threshold": 777, "frac_bits": 0},
+        {"v_threshold": 777, "frac_bits": 3, "v_init": 11},
+        {"v_threshold": 20000, "frac_bits": 6, "decay": 3},
+        {"v_threshold": 777, "decay": 256},
+    ],
     ids=str,
 )
 def test_round_trip_gives_the_same_spikes(changes):
@@ -458,9 +476,45 @@ def test_round_trip_gives_the_same_spikes(changes):
     back, report = import_nir(export_nir(network, DT), DT, sample=spikes)
     for ours, theirs in zip(network.layers, back.layers):
         assert np.array_equal(ours.weight, theirs.weight)
-        assert (ours.decay, ours.v_threshold, ours.v_init) == (theirs.decay, theirs.v_threshold, theirs.v_init)
+        # Even weights may come back as their halves, and that much more after the shift by frac_bits.
+        assert (ours.decay, ours.v_threshold, ours.v_init, ours.frac_bits) == (theirs.decay, theirs.v_threshold, theirs.v_init, theirs.frac_bits)
     expected = network.run(spikes)[-1].spikes
     assert expected.any() and np.array_equal(expected, back.run(spikes)[-1].spikes)
+
+
+def test_the_network_that_ships_comes_back_bit_for_bit():
+    network = Network.load(DEMO)
+    back, _ = import_nir(export_nir(network), 1e-4, n_steps=network.n_steps)
+    for ours, theirs in zip(network.layers, back.layers, strict=True):
+        assert np.array_equal(ours.weight, theirs.weight)
+        for name in ("v_threshold", "decay", "frac_bits", "reset_mode", "v_init", "bias_rows", "weight_scale"):
+            assert getattr(ours, name) == getattr(theirs, name), name
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_weights_on_no_grid_or_too_wide_for_their_bits_are_rounded_as_before(bits):
+    graph = export_nir(random_network(np.random.default_rng(14), v_threshold=777), DT)
+    assert import_nir(graph, DT)[0].layers[0].v_threshold == 777
+    if bits == 8:
+        graph.nodes["layer_0_weight"].weight[3, 4] *= 1.001
+    (first, _) = import_nir(graph, DT, bits=bits)[0].layers
+    assert np.log2(first.v_threshold - 1) % 1 == np.log2(first.weight_scale) % 1 == 0
+
+
+@pytest.mark.parametrize("bias, weight", [(30.0, 1e-9), (1e30, 1.0), (1e300, 1e-300), (-1e5, 0.01)])
+def test_a_bias_beyond_what_rows_can_hold_is_refused_at_once(bias, weight):
+    graph = chain(nir.Affine(np.array([[weight, -weight]]), np.array([bias])), lif(1))
+    with pytest.raises(UserError, match="beside its bias .* weights of at most .* vanish"):
+        import_nir(graph, DT)
+
+
+def test_a_large_bias_takes_bits_from_the_weights_but_no_more_rows_than_the_core_has():
+    weight = np.random.default_rng(15).normal(size=(3, 20)) * 0.02
+    network, report = import_nir(chain(nir.Affine(weight, np.full(3, 40.0)), lif(3)), DT)
+    (layer,) = network.layers
+    assert 1 < layer.bias_rows <= 255 and np.abs(layer.weight[:20]).max() >= 1
+    assert layer.weight[20:].astype(int).sum(axis=0).tolist() == [round(4 * layer.weight_scale)] * 3
+    network.check_fits(CoreConfig())
 
 
 def test_a_file_holds_what_the_graph_does(tmp_path):

@@ -86,3 +86,11 @@ def test_bad_programs_are_refused():
         Program(network, CONFIG, 1, 20, base=0xFFFF_F000)
     with pytest.raises(UserError, match=r"\[2, 20, 5\]"):
         Program(network, CONFIG, 2, 20).input_image(np.zeros((1, 20, 5), dtype=bool))
+
+
+def test_more_descriptors_than_the_register_counts_are_refused():
+    layer = Layer("x", np.ones((1, 1), int), 8, v_threshold=1, v_subtract=0, decay=0)
+    network = Network([layer] * 3, 64)
+    assert Program(network, CoreConfig(), 21845, 64).list_count == 65535
+    with pytest.raises(UserError, match="65538 descriptors, a list has at most 65535"):
+        Program(network, CoreConfig(), 21846, 64)

@@ -1,6 +1,7 @@
 """Training: the tiny recipe end to end, resumed bit for bit, and what is refused."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from lifarray.golden.audio import FrontEnd
 from lifarray.golden.augment import Augmentation, augmented_rates, coloured_noise
 from lifarray.golden.errors import UserError
 from lifarray.golden.network import Network
+
+from .test_datasets import write_idx
 
 TINY_EPOCHS = 5
 """Of the tiny recipe: two of its autoencoder, three of its audiocoder."""
@@ -50,7 +53,7 @@ def test_training_stopped_at_every_epoch_resumes_to_the_same_file(tmp_path, data
         assert stops < TINY_EPOCHS, "a resumed training makes no progress"
         try:
             # Each attempt completes one epoch and loses the next.
-            train.train("tiny", data_dir, out, resume=True, log=StopAfter(2))
+            train.train("tiny", data_dir, out, resume=stops > 0, log=StopAfter(2))
         except StopTraining:
             stops += 1
             assert not out.exists() and out.with_name("resumed.lif.checkpoint").is_file()
@@ -139,7 +142,7 @@ def test_a_checkpoint_of_another_training_or_a_damaged_one_is_refused(tmp_path, 
     out = tmp_path / "x.lif"
     with pytest.raises(StopTraining):
         train.train("tiny", data_dir, out, log=StopAfter(2))
-    with pytest.raises(UserError, match="belongs to another recipe or seed"):
+    with pytest.raises(UserError, match="belongs to another recipe, seed or data"):
         train.train("tiny", data_dir, out, resume=True, seed=1, log=silent)
     checkpoint = out.with_name("x.lif.checkpoint")
     checkpoint.write_bytes(checkpoint.read_bytes()[:5000])
@@ -153,8 +156,111 @@ def test_bad_requests_are_refused_before_any_work(tmp_path):
         train.train("dmeo", tmp_path, tmp_path / "x.lif")
     with pytest.raises(UserError, match="'colour'"):
         train.train("demo", tmp_path, tmp_path / "x.lif", colour=3)
-    with pytest.raises(UserError, match="output folder .* does not exist"):
+    with pytest.raises(UserError, match="cannot write .*: there is no folder"):
         train.train("tiny", tmp_path, tmp_path / "no" / "x.lif")
     with pytest.raises(UserError, match="is missing"):
         train.train("tiny", tmp_path, tmp_path / "x.lif")
     assert not list(tmp_path.iterdir())
+    with pytest.raises(UserError, match="it is a folder"):
+        train.train("tiny", tmp_path, tmp_path)
+    with pytest.raises(UserError, match="a file without a name"):
+        train.train("tiny", tmp_path, "")
+
+
+@pytest.fixture
+def little_data(tmp_path):
+    """The least that the tiny recipe takes: 1,100 images of all digits, recordings of index 0 to 39."""
+    rng = np.random.default_rng(3)
+    folder = tmp_path / "data"
+    write_idx(folder / "mnist" / "train-images-idx3-ubyte.gz", rng.integers(0, 256, (1100, 28, 28)))
+    write_idx(folder / "mnist" / "train-labels-idx1-ubyte.gz", np.arange(1100) % 10)
+    (folder / "fsdd" / "recordings").mkdir(parents=True)
+    for index in range(40):
+        write_recording(folder, index)
+    return folder
+
+
+def write_recording(folder, index, scale=0.3):
+    t = np.arange(2400) / 8000
+    samples = scale * np.sin(2 * np.pi * 500 * t) * np.sin(2 * np.pi * t)
+    pytest.importorskip("soundfile").write(folder / "fsdd" / "recordings" / f"{index % 10}_ada_{index}.wav", samples, 8000)
+
+
+def remove_recordings(folder, first, end):
+    for path in (folder / "fsdd" / "recordings").iterdir():
+        if first <= int(path.stem.rpartition("_")[2]) < end:
+            path.unlink()
+
+
+SHORTAGES = {
+    "no training index": (lambda folder: remove_recordings(folder, 5, 99), "holds no recording of the training split"),
+    "no validation index": (lambda folder: remove_recordings(folder, 5, 10), "kept for validation: it takes those of index 5, 6, 7, 8, 9"),
+    "fewer than a batch": (lambda folder: remove_recordings(folder, 20, 99), "10 utterances are fewer than a batch of 25"),
+    "a damaged recording": (lambda folder: write_recording(folder, 30, scale=0), "silent"),
+    "few images": (
+        lambda folder: (
+            write_idx(folder / "mnist" / "train-images-idx3-ubyte.gz", np.ones((60, 28, 28))),
+            write_idx(folder / "mnist" / "train-labels-idx1-ubyte.gz", np.arange(60) % 10),
+            write_recording(folder, 30, scale=0),       # told first all the same: speech takes a minute to read
+        ),
+        "wants 1100 training images",
+    ),
+    "no image of a digit": (lambda folder: write_idx(folder / "mnist" / "train-labels-idx1-ubyte.gz", np.arange(1100) % 9), "hold no 9"),
+}
+
+
+@pytest.mark.filterwarnings("ignore::lifarray.golden.datasets.DataWarning")
+@pytest.mark.parametrize("shortage", SHORTAGES)
+def test_too_few_data_are_told_before_the_first_epoch(little_data, tmp_path, shortage):
+    cut, message = SHORTAGES[shortage]
+    cut(little_data)
+    epochs = []
+    with pytest.raises(UserError, match=message):
+        train.train("tiny", little_data, tmp_path / "x.lif", log=epochs.append)
+    assert epochs == [] and list(tmp_path.iterdir()) == [little_data]
+
+
+@pytest.mark.filterwarnings("ignore::lifarray.golden.datasets.DataWarning")
+@pytest.mark.parametrize("module, recipe", [("soundfile", "tiny"), ("espeakng_loader", "demo")])
+def test_a_missing_package_is_told_before_the_first_epoch(little_data, tmp_path, monkeypatch, module, recipe):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UserError, match=f"needs the Python package '{module.replace('_', '-')}'"):
+        train.train(recipe, little_data, tmp_path / "x.lif", log=pytest.fail)
+
+
+@pytest.mark.filterwarnings("ignore::lifarray.golden.datasets.DataWarning")
+def test_a_checkpoint_is_neither_overwritten_nor_used_on_other_data(little_data, tmp_path):
+    out = tmp_path / "x.lif"
+    with pytest.raises(StopTraining):
+        train.train("tiny", little_data, out, log=StopAfter(2))
+    kept = train.checkpoint_of(out).read_bytes()
+    with pytest.raises(UserError, match="x.lif.checkpoint' is left of a training that was stopped: go on with --resume"):
+        train.train("tiny", little_data, out, log=silent)
+    write_recording(little_data, 44)
+    with pytest.raises(UserError, match="belongs to another recipe, seed or data"):
+        train.train("tiny", little_data, out, resume=True, log=silent)
+    remove_recordings(little_data, 44, 45)
+    recording = next((little_data / "fsdd" / "recordings").iterdir())
+    whole = recording.read_bytes()
+    recording.write_bytes(whole[:-100])
+    with pytest.raises(UserError, match="belongs to another recipe, seed or data"):
+        train.train("tiny", little_data, out, resume=True, log=silent)
+    recording.write_bytes(whole)
+    write_idx(little_data / "mnist" / "train-images-idx3-ubyte.gz", np.ones((1100, 28, 28)))
+    with pytest.raises(UserError, match="belongs to another recipe, seed or data"):
+        train.train("tiny", little_data, out, resume=True, log=silent)
+    assert train.checkpoint_of(out).read_bytes() == kept
+
+
+@pytest.mark.filterwarnings("ignore::lifarray.golden.datasets.DataWarning")
+def test_resuming_nothing_says_so(little_data, tmp_path):
+    said = []
+
+    def log(text):
+        said.append(text)
+        if len(said) == 2:
+            raise StopTraining
+
+    with pytest.raises(StopTraining):
+        train.train("tiny", little_data, tmp_path / "x.lif", resume=True, log=log)
+    assert "starting with the first epoch" in said[0]

@@ -57,7 +57,8 @@ def network():
         Layer(f"layer{i}", rng.integers(-20, 24, (fan_in, n)), weight_bits=8, v_threshold=60, v_subtract=60, decay=230)
         for i, (fan_in, n) in enumerate(zip(sizes, sizes[1:], strict=False))
     ]
-    meta = {"recipe": "random", "evaluation": "fsdd-test", "max_rate": 1.0, "front_end": front_end.to_dict(), "validation": {"mse": 1.5}}
+    meta = {"recipe": "random", "evaluation": "fsdd-test", "max_rate": 1.0, "leave_out": ""}
+    meta.update(front_end=front_end.to_dict(), validation={"mse": 1.5})
     return Network(layers, n_steps=15, meta=meta, arrays={"class_images": rng.integers(0, 256, (10, 28, 28)).astype(np.uint8)})
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lifarray.golden.audio import MAX_FILE_SECONDS
+from lifarray.golden.network import _digest
 
 
 @pytest.fixture
@@ -133,6 +134,80 @@ def test_altered_networks(command, change, part, refused, network_file, tmp_path
     refused(part, *COMMANDS_ON_A_NETWORK[command]("bad.lif"))
 
 
+def test_devices_are_not_replaced(refused, wav, word, network_file):
+    refused("not a regular file", "train", "tiny", "--out", "/dev/null")
+    refused("not a regular file", "verilog", "--out", "/dev/null")
+    refused("not a regular file", "export", network_file, "--out", "/dev/stdout")
+    refused("without a name", "train", "tiny", "--out", "")
+    refused("without a name", "export", network_file, "--out", "")
+    refused("without a name", "synthesize", wav("word.wav", word()), "--network", network_file, "--out", "")
+
+
+def reheaded(network_file, path, change):
+    """A copy of a network file with another header or other members, and the checksum that goes with them."""
+    with zipfile.ZipFile(network_file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    header = json.loads(members["network.json"])
+    change(header, members)
+    members["network.json"] = json.dumps(header).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+        archive.comment = _digest(members).encode()
+
+
+def without(key):
+    return lambda header, members: header.pop(key)
+
+
+def with_(key, value, layer=False):
+    return lambda header, members: (header["layers"][0] if layer else header).__setitem__(key, value)
+
+
+WRONG_HEADERS = {
+    "no layers": (without("layers"), "lacks 'layers'"),
+    "no n_steps": (without("n_steps"), "lacks 'n_steps'"),
+    "no meta": (without("meta"), "lacks 'meta'"),
+    "layers that are text": (with_("layers", "three"), "layers = 'three', must be list"),
+    "layers of text": (with_("layers", ["one"]), "'one' where name should be named"),
+    "no layer": (with_("layers", []), "at least one layer"),
+    "steps that are text": (with_("n_steps", "15"), "n_steps = '15', must be int"),
+    "steps that are true": (with_("n_steps", True), "n_steps = True, must be int"),
+    "vmem_bits that are nothing": (with_("vmem_bits", None), "vmem_bits = None, must be int"),
+    "meta that is a list": (with_("meta", []), "meta = [], must be dict"),
+    "half a threshold": (with_("v_threshold", 60.5, layer=True), "v_threshold = 60.5, must be int"),
+    "a reset that is a number": (with_("reset_mode", 1, layer=True), "reset_mode = 1, must be str"),
+    "no scale": (with_("weight_scale", 0, layer=True), "weight_scale = 0, must be above 0"),
+    "a layer without a key": (lambda header, members: header["layers"][1].pop("decay"), "lacks 'decay'"),
+    "no weight": (lambda header, members: members.pop("weight1.npy"), "lacks 'weight1.npy'"),
+    "half a weight": (lambda header, members: members.update({"weight1.npy": members["weight1.npy"][:200]}), "not a network that can run"),
+    "an empty weight": (lambda header, members: members.update({"weight1.npy": b""}), "not a network that can run"),
+    "a rate that is text": (lambda header, members: header["meta"].update(max_rate="1"), "max_rate = '1', must be float"),
+    "a rate above 1": (lambda header, members: header["meta"].update(max_rate=2), "max_rate = 2, must be 0 to 1"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_HEADERS)
+def test_networks_that_are_whole_but_wrong(kind, refused, network_file, tmp_path):
+    change, part = WRONG_HEADERS[kind]
+    reheaded(network_file, tmp_path / "bad.lif", change)
+    refused(part, "info", "bad.lif")
+
+
+@pytest.mark.parametrize(
+    "change, part",
+    [
+        (lambda header, members: header["meta"]["front_end"].update(n_frames="4"), "n_frames = '4'"),
+        (lambda header, members: header["meta"].update(front_end=[4]), "front end is of another version"),
+        (lambda header, members: members.update({"arrays/class_images.npy": members["weight2.npy"]}), "class images of shape"),
+    ],
+    ids=["text in the front end", "a list as front end", "class images of another shape"],
+)
+def test_audio_networks_that_are_whole_but_wrong(change, part, refused, network_file, tmp_path, wav, word):
+    reheaded(network_file, tmp_path / "bad.lif", change)
+    refused(part, "synthesize", "--network", "bad.lif", wav("word.wav", word()))
+
+
 @pytest.mark.parametrize("share", [0, 0.001, 0.1, 0.5, 0.9, 0.999])
 def test_truncated_networks(share, refused, network_file, tmp_path):
     data = network_file.read_bytes()
@@ -206,3 +281,44 @@ def test_impossible_cores(lanes, refused, network_file):
 
 def test_a_core_that_cannot_run_the_network(refused, network_file):
     refused("8-bit weights and the core takes 4-bit ones", "simulate", "--network", network_file, "--config", "int4")
+
+
+@pytest.mark.parametrize(
+    "bench, options, part",
+    [
+        ("network", ["--waves", "x.vcd"], "--waves is of the bench 'core' and does nothing in 'network'"),
+        ("network", ["--random", "--core", "plain"], "--core is of the bench 'core'"),
+        ("network", ["--test", "windows"], "--test is of the bench 'core'"),
+        ("network", ["--count", 10], "--count is of the bench 'core'"),
+        ("core", ["--network", "demo"], "--network is of the bench 'network' and does nothing in 'core'"),
+        ("core", ["--random"], "--random is of the bench 'network'"),
+        ("core", ["--samples", 1], "--samples is of the bench 'network'"),
+        ("core", ["--config", "small"], "--config is of the bench 'network'"),
+        ("core", ["--lanes", 8], "--lanes is of the bench 'network'"),
+        ("core", ["--test", "nope"], "unknown test 'nope': choose one of random_networks, register_fields, "),
+        ("core", ["--core", "nope"], "unknown core 'nope'"),
+        ("core", ["--waves", "missing/x.vcd"], "there is no folder 'missing': choose another place with --waves"),
+        ("core", ["--waves", "/dev/null"], "not a regular file: choose another place with --waves"),
+        ("core", ["--waves", "."], "it is a folder"),
+    ],
+)
+def test_simulate_ignores_nothing(bench, options, part, refused, monkeypatch):
+    pytest.importorskip("cocotb")
+    monkeypatch.setattr("lifarray.sim.runner.build", lambda *a, **k: pytest.fail("built before the options were checked"))
+    refused(part, "simulate", bench, *options)
+
+
+@pytest.mark.parametrize("command", [["simulate", "--random"], ["simulate", "core"], ["verilog"], ["demo"]])
+def test_a_cache_that_cannot_be_written(command, refused, monkeypatch, a_file, request, network_file, wav, word):
+    pytest.importorskip("amaranth")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(a_file / "cache"))
+    if command == ["demo"]:
+        command = [*command, "--network", network_file, "--wav", wav("word.wav", word())]
+    refused(f"cannot write to the cache {str(a_file / 'cache')!r}", *command)
+
+
+@pytest.mark.parametrize("command", [["import", "x.nir", "--dt", "1"], ["export", "demo"], ["verilog"]])
+def test_a_place_is_checked_before_the_work(command, refused, a_file, monkeypatch):
+    for work in ("import.import_nir", "export.load_network", "verilog.load_hw"):
+        monkeypatch.setattr(f"lifarray.host.commands.{work}", lambda *a, **k: pytest.fail("worked before the place was checked"))
+    refused("cannot write", *command, "--out", a_file / "x")

@@ -1,6 +1,7 @@
 """The command line itself: help, one-line errors, exit statuses."""
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -64,6 +65,20 @@ def test_a_bug_is_not_hidden(lifarray, monkeypatch):
     monkeypatch.setattr("lifarray.host.commands.info.load_network", lambda name: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         lifarray("info", "demo")
+
+
+def test_a_tool_that_fails_is_told_without_a_traceback(lifarray, monkeypatch):
+    def fail(name):
+        raise cli.ToolError("the simulator ended; its log ends with\nlast words")
+
+    monkeypatch.setattr("lifarray.host.commands.info.load_network", fail)
+    assert lifarray("info", "demo") == (1, "", "lifarray: the simulator ended; its log ends with\nlast words\n")
+
+
+def test_the_handler_of_sigterm_is_given_back(lifarray, network_file):
+    before = signal.getsignal(signal.SIGTERM)
+    lifarray("info", network_file)
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_reader_that_leaves_early_is_no_error(network_file):

@@ -48,7 +48,7 @@ def test_info_as_text(lifarray, network_file):
     assert (status, err) == (0, "")
     assert "156 → 24 → 16 → 784, 15 steps" in out
     assert "\nrecipe: random\n" in out and "\nvalidation:\n  mse: 1.5\n" in out
-    assert "n_channels" not in out
+    assert "n_channels" not in out and ": \n" not in out
     for name in CONFIGS:
         assert f"\n{name} " in out
 
@@ -71,12 +71,26 @@ def test_evaluate(lifarray, network, network_file, monkeypatch):
 def test_train_passes_its_options_on(lifarray, monkeypatch):
     calls = []
     monkeypatch.setattr("lifarray.host.commands.train.train", lambda *names, **options: calls.append((*names, options)))
-    assert lifarray("train", "tiny")[0] == 0
+    status, out, _ = lifarray("train", "tiny")
+    assert status == 0 and "'tiny' only tests the training" in out
     assert lifarray("train", "demo", "--data-dir", "d", "--out", "x.lif", "--resume", "--seed", 4)[0] == 0
+    assert "only tests" not in lifarray("train", "demo")[1]
+    assert calls.pop()[0] == "demo"
     assert calls == [
         ("tiny", {"data_dir": None, "out": "tiny.lif", "resume": False, "seed": 2019}),
         ("demo", {"data_dir": "d", "out": "x.lif", "resume": True, "seed": 4}),
     ]
+
+
+def test_a_training_that_is_interrupted_says_how_to_go_on(lifarray, monkeypatch, tmp_path):
+    def interrupted(recipe, out, **options):
+        (tmp_path / "tiny.lif.checkpoint").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lifarray.host.commands.train.train", interrupted)
+    status, _, err = lifarray("train", "tiny")
+    assert status == 130
+    assert "tiny.lif.checkpoint keeps the last whole epoch" in err and "--resume" in err
 
 
 def test_simulate(lifarray, network_file, fake_sim):
@@ -88,7 +102,9 @@ def test_simulate(lifarray, network_file, fake_sim):
     status, out, _ = lifarray(*arguments)
     assert status == 0
     assert out.splitlines()[2].split() == ["pass", "cycles", "events"]
+    assert ", 5 samples, " in out.splitlines()[0]
     assert out.splitlines()[-1] == "0 mismatches with the integer model"
+    assert ", 1 sample, " in lifarray("simulate", "--network", network_file)[1]
     fake_sim.flips = 2
     assert lifarray(*arguments)[0] == 1
 

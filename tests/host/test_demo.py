@@ -76,6 +76,7 @@ def test_the_integer_model_claims_no_cycles_and_no_comparison(lifarray, network_
     lines = out.splitlines()
     assert lines[0].split() == ["spoken", "by", "digit", "nearest", "MSE", "cycles", "mismatches"]
     assert [line.split()[-2:] for line in lines[1:3]] == [["-", "-"], ["-", "-"]]
+    assert [line.split()[0] for line in lines[1:3]] == [path.name for path in recordings]
     assert lines[2].split()[1] == "-"  # nobody knows its digit
     assert lines[-1].startswith("mismatches not checked, ")
 

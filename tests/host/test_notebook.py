@@ -17,7 +17,12 @@ SKIP = "the packages of extra 'notebook' are not installed: nothing runs the not
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
-    """The notebook after a run on the model device, in an empty folder, as a list of its code cells."""
+    """The notebook after a run on the model device."""
+    return execute(tmp_path_factory.mktemp("notebook"), "golden", 30)
+
+
+def execute(folder, device, n_recordings):
+    """Run the notebook in an empty folder: a list of its code cells."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         nbformat = pytest.importorskip("nbformat", reason=SKIP)
@@ -25,16 +30,15 @@ def executed(tmp_path_factory):
         pytest.importorskip("ipykernel", reason=SKIP)
         pytest.importorskip("matplotlib", reason=SKIP)
     book = nbformat.read(NOTEBOOK, as_version=4)
-    settings = {"LIFARRAY_DEVICE": "golden", "LIFARRAY_RECORDINGS": "30"}
+    settings = {"LIFARRAY_DEVICE": device, "LIFARRAY_RECORDINGS": str(n_recordings)}
     data = find_data_dir()
     if data is not None:
         settings["LIFARRAY_DATA_DIR"] = str(data)
-    folder = tmp_path_factory.mktemp("notebook")
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name, value in settings.items():
             patch.setenv(name, value)
-        nbclient.NotebookClient(book, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+        nbclient.NotebookClient(book, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
     if "LIFARRAY_KEEP_NOTEBOOK" in os.environ:
         nbformat.write(book, os.environ["LIFARRAY_KEEP_NOTEBOOK"])
     return [cell for cell in book.cells if cell.cell_type == "code"]
@@ -62,6 +66,19 @@ def test_it_says_what_ran_and_what_it_heard(executed):
     assert re.search(r"nearest digit: \d", text)
     assert re.search(r"events +[\d,]{5,}", text)
     assert re.search(r"[1-9]\d* spikes in \d+ steps", text)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_it_runs_on_the_simulated_core(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("pynq", reason="pynq is not installed: no simulated board")
+    pytest.importorskip("amaranth")
+    cells = execute(tmp_path, "sim", 2)
+    text = text_of(cells)
+    assert re.search(r"ran on: RTL on \S+", text)
+    assert len(pictures_of(cells)) == (4 if find_data_dir() else 3)
 
 
 def test_it_shows_its_pictures(executed):

@@ -49,3 +49,18 @@ def test_rtl_says_what_ran_and_fails_on_a_mismatch(lifarray, network_file, wav, 
 
 def test_files_of_one_name_get_images_of_their_own():
     assert synthesize.image_names(["a/7.wav", "b/7.wav", "c/8.wav", "7.flac"]) == ["7.png", "7-2.png", "8.png", "7-3.png"]
+
+
+def test_the_driver_draws_the_same_spikes(network, wav, word):
+    from lifarray.host.driver import LifArray
+    from lifarray.host.synthesis import synthesize_images
+    from lifarray.host.utterances import recorded
+
+    files = [wav("a.wav", word()), wav("b.wav", word()[::-1]), wav("c.wav", word() ** 2)]
+    results, outcome = synthesize_images(network, recorded(files), "golden", 7)
+    with LifArray("golden", network) as array:
+        others = array.synthesize([str(file) for file in files], seed=7)
+    for one, other in zip(results, others, strict=True):
+        np.testing.assert_array_equal(one.hidden, other.hidden)
+        np.testing.assert_array_equal(one.image, other.image)
+    assert any(result.image.any() for result in results)
