@@ -22,6 +22,7 @@ PAPER_SEPARABLE = (PAPER_PHASE,)
 PAPER_RESET = (replace(PAPER_PHASE, trace="paper"),)
 NO_MASK = (replace(PAPER_PHASE, mask=False),)
 
+START = recipes.MNIST_AE_INT8.phases[:1]
 BEST_15 = recipes.MNIST_AE_INT8.phases
 BEST_60 = recipes.MNIST_AE_T60_INT8.phases
 BEST_15_INT4 = recipes.MNIST_AE_INT4.phases
@@ -119,19 +120,19 @@ def ann_audiocoder_rates(optimizer, pairing, fast, bits=0) -> list:
     return [ann_audiocoder(optimizer, rate, pairing, fast, bits) for rate in rates[: 1 if fast else None]]
 
 
-def augmented(fast, phases=None, variants=6, **changes) -> Task:
+def augmented(fast, phases=None, variants=6, voice_rates=(130, 180), **changes) -> Task:
     """An audiocoder for dataset A from recordings and synthetic voices, each varied so many times."""
     augmentation = asdict(recipes.Augmentation())
     augmentation["noise_db"] = list(augmentation["noise_db"])
     return audiocoder(
         phases or AUGMENTED_PHASES, "A", fast, augmentation=augmentation, variants=1 if fast else variants,
-        voice_rates=() if fast else (130, 180), voice_pitches=[50], **changes,
+        voice_rates=() if fast else voice_rates, voice_pitches=[50], **changes,
     )  # fmt: skip
 
 
 def left_out(speaker, fast) -> Task:
     """An augmented audiocoder that never heard a speaker; shorter, because there is one a speaker."""
-    return augmented(fast, phases=LEFT_OUT_PHASES, variants=4, leave_out=speaker)
+    return augmented(fast, phases=LEFT_OUT_PHASES, variants=3, voice_rates=(160,), leave_out=speaker)
 
 
 AUGMENTED_PHASES = (
@@ -140,7 +141,7 @@ AUGMENTED_PHASES = (
     Phase("bptt", epochs=3, learning_rate=1e-3, n_steps=60, slope=4.0, weight_limit=1.0),
 )
 LEFT_OUT_PHASES = (
-    AUGMENTED_PHASES[0],
+    replace(AUGMENTED_PHASES[0], n_steps=15),
     replace(AUGMENTED_PHASES[1], epochs=10),
-    replace(AUGMENTED_PHASES[2], epochs=2),
+    replace(AUGMENTED_PHASES[2], epochs=1),
 )

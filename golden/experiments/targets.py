@@ -96,6 +96,7 @@ def _mnist_tasks(fast):
     return {
         "reset": s.snn_seeds(s.PAPER_RESET, fast),
         "separable": s.snn_seeds(s.PAPER_SEPARABLE, fast),
+        "start": [s.snn(s.START, fast, seed=s.SHIPPED_SEED)],
         "best": [s.snn(s.BEST_15, fast, seed=seed) for seed in (s.SHIPPED_SEED, *s.SEEDS[: 0 if fast else 2])],
         "int4": [s.snn(s.BEST_15_INT4, fast, seed=s.SHIPPED_SEED, weight_bits=4, frac_bits=3, vmem_bits=12)],
         "best60": [s.snn(s.BEST_60, fast, seed=s.SHIPPED_SEED, n_steps=60)],
@@ -114,6 +115,7 @@ def _mnist_rows(r, fast):
     return [
         r.snn_row("MNIST, SNN, the paper's rule, trace reset by spikes, 1 epoch", t["reset"], snn),
         r.snn_row("MNIST, SNN, the paper's rule, separable trace, 1 epoch", t["separable"], snn),
+        r.snn_row("MNIST, SNN, separable trace, moments over all batches, falling rate, 1 epoch", t["start"]),
         r.snn_row("MNIST, SNN, best recipe, T = 15, 25 epochs (int4: 12 more at 4 bits)", t["best"], "", t["int4"]),
         r.snn_row("MNIST, SNN, best recipe, T = 60", t["best60"]),
         r.ann_row("MNIST, ANN, SGD, 1 epoch", t["sgd"], sgd),
