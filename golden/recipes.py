@@ -169,7 +169,7 @@ MNIST_AE_INT4_THIN = replace(
 MNIST_AE_T60_INT8 = replace(
     MNIST_AE_INT8,
     name="mnist-ae-t60-int8",
-    phases=(_START, _REFINE, Phase("bptt", epochs=3, learning_rate=5e-4, n_steps=60, slope=4.0, weight_limit=1.0)),
+    phases=(_START, _REFINE, Phase("bptt", epochs=2, learning_rate=5e-4, n_steps=60, slope=4.0, weight_limit=1.0)),
     n_steps=60,
 )
 
