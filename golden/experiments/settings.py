@@ -132,7 +132,7 @@ def augmented(fast, phases=None, variants=6, voice_rates=(130, 180), **changes) 
 
 def left_out(speaker, fast) -> Task:
     """An augmented audiocoder that never heard a speaker; shorter, because there is one a speaker."""
-    return augmented(fast, phases=LEFT_OUT_PHASES, variants=3, voice_rates=(160,), leave_out=speaker)
+    return augmented(fast, phases=LEFT_OUT_PHASES, variants=5, voice_rates=(160,), leave_out=speaker)
 
 
 AUGMENTED_PHASES = (
