@@ -44,7 +44,7 @@ def snn_autoencoder(parameters, context) -> Result:
     run = Run(recipe, parameters["seed"], context.data_dir, context.checkpoint, resume=True, log=context.log)
     weights = train_image_weights(run, recipe)
     test = pixels(recipe.dataset, "test", context.data_dir)[: parameters.get("n_test") or None]
-    figures = {"float": {}, "curve": run.curve}
+    figures = {"curve": run.curve}
     figures["float"], shown, figures["hidden"] = _score_float(weights, recipe, test)
     figures["train"] = _score_float(weights, recipe, pixels(recipe.dataset, "train", context.data_dir)[:N_TRAIN_SCORED])[0]
     for bits in (8, 4):

@@ -188,7 +188,8 @@ def _show_anns(r, fast):
         curves += r.curve(r.tuned(t[name]), label)
     shown = [("image", pixels("mnist", "test", r.data_dir)[:N_SHOWN])]
     for name, label in (("separable", "SNN, 1 epoch"), ("best", "SNN, best"), ("adam", "ANN, Adam")):
-        found = r.one(r.tuned(t[name]) if name == "adam" else t[name][0]) if r.tuned(t["adam"]) or name != "adam" else None
+        task = r.tuned(t[name]) if name == "adam" else t[name][0]
+        found = task and r.one(task)
         if found:
             shown.append((label, found.arrays["shown"]))
     panels = [Panel("A: while training", "epoch", "MSE", curves), Images("B: regenerated test images", shown)]
