@@ -23,6 +23,8 @@ COMMANDS = {
     "demo": "speak the ten digits, run them on the simulated core, draw what comes out",
     "synthesize": "turn recordings of spoken digits into images",
     "train": "train a network by a recipe",
+    "reproduce": "train what a table or figure of the paper takes, and draw it",
+    "bench": "measure how fast something is, beside others that do the same",
     "evaluate": "score a network on the test set that its recipe names",
     "simulate": "run a network on the simulated core and check every spike",
     "bench": "measure speed: the simulated core's",
