@@ -124,14 +124,14 @@ class CoreConfig:
 
 
 CONFIGS = {
-    # 56 lanes divide 784 and waste little on 196.
-    "demo": CoreConfig(lanes=56, fire_units=8, ways=2, window_rows=16),
+    # 112 lanes divide 784 and 224, and waste little on 196.
+    "demo": CoreConfig(lanes=112, fire_units=14, ways=2, window_rows=16),
     # The smallest core worth a board: 32 lanes.
     "small": CoreConfig(lanes=32, fire_units=4),
     # The MNIST autoencoder in its block RAM, three tiles of 266 neurons: for an XC7Z020.
     "fast": CoreConfig(
         lanes=266,
-        fire_units=14,
+        fire_units=19,
         weight_bits=4,
         current_bits=12,
         vmem_bits=12,

@@ -11,7 +11,7 @@ from .address import ADDRESS_BITS, advance
 from .descriptor import descriptor_layout
 from .reader import request_layout
 from .store import part_words
-from .window import segment_layout, work_layout
+from .window import work_layout
 
 OFFSET_BITS = 28
 """Weight rows are numbered in 64-bit words from the first row of a tile; resident ones in rows."""
@@ -169,9 +169,9 @@ class Scanner(wiring.Component):
         half = Signal(range(SLOTS // 2 + 1))
         used = Signal(SLOTS)  # slots of the pass
         mask = Signal(SLOTS)  # slots of the segment
-        segment = Signal(segment_layout)
+        second = Signal()  # it is the pass's second segment
         reads_raster = Signal()
-        m.d.comb += reads_raster.eq((first_tile & (segment.first == 0)) | found_list.full)
+        m.d.comb += reads_raster.eq((first_tile & ~second) | found_list.full)
 
         # What was found waits here until it is asked for.
         found = Signal(found_layout)
@@ -223,7 +223,7 @@ class Scanner(wiring.Component):
 
         to_window = Signal()
         m.d.comb += [
-            self.work.payload.word.eq(Mux(end, segment.as_value(), word)),
+            self.work.payload.word.eq(Mux(end, mask, word)),
             self.work.payload.last.eq(end),
             self.work.payload.row.eq(tile_row + found.offset),
             to_window.eq(valid & (end | ~silent) & (end | self.resident | sent)),
@@ -251,7 +251,7 @@ class Scanner(wiring.Component):
         ]
         m.d.sync += recorded.eq(0)
         next_row = offset.eq(offset + Mux(self.resident, 1, self.row_words))
-        records = first_tile & (segment.first == 0)
+        records = first_tile & ~second
         m.d.comb += self.first_row.eq(Mux(layer.load, layer.store_row, config.store_rows - RING_ROWS))
 
         with m.FSM():
@@ -286,8 +286,8 @@ class Scanner(wiring.Component):
                     m.d.sync += [self.loaded.eq(1), self.arrived.eq(0)]
                     m.next = "LAYER"
             with m.State("PASS"):
-                # The halves lie alike in all passes of a layer, or one pass would fill slots that
-                # are still to be fired for the one before.
+                # The halves lie alike in all passes of a layer: a pass must not be held up by slots
+                # that are still to be fired for the one before.
                 with m.If(layer.n_steps <= SLOTS):
                     m.d.sync += [slots.eq(self.used_slots), half.eq((self.used_slots + 1) >> 1)]
                 with m.Else():
@@ -296,9 +296,7 @@ class Scanner(wiring.Component):
             with m.State("USED"):
                 m.d.sync += [
                     used.eq((1 << slots) - 1),
-                    segment.first.eq(0),
-                    segment.end.eq(slots - 1),
-                    segment.shared.eq(1),
+                    second.eq(0),
                     last_segment.eq(1),
                 ]
                 m.next = "WHOLE"
@@ -308,10 +306,10 @@ class Scanner(wiring.Component):
                 m.d.sync += mask.eq(used)
                 m.next = "SEGMENT"
             with m.State("FIRST_HALF"):
-                m.d.sync += [mask.eq((1 << half) - 1), segment.end.eq(half - 1), segment.shared.eq(0), last_segment.eq(0)]
+                m.d.sync += [mask.eq((1 << half) - 1), last_segment.eq(0)]
                 m.next = "SEGMENT"
             with m.State("SECOND_HALF"):
-                m.d.sync += [mask.eq(used & ~mask), segment.first.eq(half), segment.end.eq(slots - 1), last_segment.eq(1)]
+                m.d.sync += [mask.eq(used & ~mask), second.eq(1), last_segment.eq(1)]
                 m.next = "SEGMENT"
             with m.State("SEGMENT"):
                 m.d.comb += [

@@ -3,6 +3,11 @@
 Each entry holds the raster word of one weight row. A visit takes one slot and all the rows that
 have a spike in it; they are added a few at a time, as many as the array has ways. So several rows
 share a cycle wherever they spike in the same slot, and no cycle is spent on a silence.
+
+When all rows of a segment are here, its slots are emitted one after the other: a slot's last visit
+completes its currents, which are captured for the LIF steps. Rows of the next segment come in
+meanwhile. They are young: where the slots of the two are the same, a slot takes young rows only
+after it was emitted.
 """
 
 from amaranth.hdl import Cat, Module, Mux, Signal
@@ -15,14 +20,9 @@ from .bits import index_of, isolate_highest, isolate_lowest, lowest_set_bit
 
 SLOT_BITS = SLOTS.bit_length() - 1
 
-segment_layout = data.StructLayout({"first": SLOT_BITS, "end": SLOT_BITS, "shared": 1})
-"""End of a segment: the slots that it filled, first and last; and whether the next one uses them
-too, and so must wait until they were fired."""
-
-
 def work_layout(config: CoreConfig):
-    """An active input: its spikes, and where its weights lie; or, with ``last``, a `segment_layout`
-    in the lowest bits of ``word``."""
+    """An active input: its spikes, and where its weights lie; or, with ``last``, the end of a segment,
+    and in ``word`` the slots that it filled."""
     return data.StructLayout({"word": SLOTS, "last": 1, "row": range(config.store_rows)})
 
 
@@ -83,9 +83,9 @@ class Window(wiring.Component):
         empty = Signal(n_entries, init=-1)  # late by a cycle
         pending = Signal(SLOTS)  # slots that any entry has a spike in; late by a cycle
 
-        # The segment whose slots are being completed.
         emitting = Signal()
-        segment = Signal(segment_layout)
+        closed = Signal(SLOTS)  # slots of the segment that are still to be emitted
+        young = Signal(n_entries)
 
         # Stage 1: the next slot.
         chosen = Signal()
@@ -113,34 +113,41 @@ class Window(wiring.Component):
         with m.If(item.last):
             m.d.comb += self.load.ready.eq(~emitting)
         with m.Else():
-            m.d.comb += self.load.ready.eq(~taken.bit_select(tail, 1) & ~(emitting & segment.shared))
+            m.d.comb += self.load.ready.eq(~taken.bit_select(tail, 1))
         m.d.comb += loaded.eq(self.load.valid & self.load.ready & ~item.last)
         with m.If(loaded):
             m.d.sync += tail.eq(tail + 1)
         column = Signal(n_entries)
+        takes = Signal(n_entries)  # entries that stage 2's visit takes rows from
         clear = Signal(SLOTS)
+        emitted = Signal()  # the segment's last slot goes into stage 2's register
+        m.d.comb += takes.eq(~young | (~emission & ~closed.bit_select(slot, 1)).replicate(n_entries))
         for e, entry in enumerate(entries):
             mine = loaded & (tail == e)
             m.d.sync += [
-                entry.eq(Mux(mine, item.word, entry & ~clear)),
+                entry.eq(Mux(mine, item.word, entry & ~(clear & takes[e].replicate(SLOTS)))),
                 empty[e].eq(~mine & (entry == 0)),
+                young[e].eq(Mux(mine, emitting, young[e]) & ~emitted),
             ]
-            m.d.comb += column[e].eq(entry.bit_select(slot, 1))
-        m.d.sync += pending.eq(Cat(Cat(entry[s] for entry in entries).any() for s in range(SLOTS)))
+            m.d.comb += column[e].eq(entry.bit_select(slot, 1) & takes[e])
+        m.d.sync += pending.eq(Cat(Cat(entry[s] & ~(young[e] & closed[s]) for e, entry in enumerate(entries)).any() for s in range(SLOTS)))
 
         # Stage 1. Cyclic, so that a slot is left alone while others collect spikes for it.
         taken2 = Signal()
         credit = Signal(init=1)
         emit = Signal()
         after = Signal(SLOTS)
+        _, slot_to_emit = lowest_set_bit(closed)
         any_after, slot_after = lowest_set_bit(pending & after)
         any_pending, first_pending = lowest_set_bit(pending)
         next_slot = Signal(SLOT_BITS)
         m.d.comb += [
-            emit.eq(emitting & credit),
-            next_slot.eq(Mux(emit, segment.first, Mux(any_after, slot_after, first_pending))),
+            emit.eq(closed.any() & credit),
+            next_slot.eq(Mux(emit, slot_to_emit, Mux(any_after, slot_after, first_pending))),
         ]
         last_emission = Signal()
+        still_closed = Signal(SLOTS)
+        m.d.comb += still_closed.eq(closed & (closed - 1)[:SLOTS])
         with m.If(self.release):
             m.d.sync += credit.eq(1)
         with m.If(~chosen | taken2):
@@ -148,8 +155,8 @@ class Window(wiring.Component):
             with m.If(emit):
                 m.d.sync += [
                     credit.eq(0),
-                    segment.first.eq(segment.first + 1),
-                    last_emission.eq(segment.first == segment.end),
+                    closed.eq(still_closed),
+                    last_emission.eq(still_closed == 0),
                 ]
             with m.If(emit | any_pending):
                 m.d.sync += after.eq(Cat(next_slot < s for s in range(SLOTS)))
@@ -169,12 +176,13 @@ class Window(wiring.Component):
                 waits_slot.eq(slot),
                 waits_emission.eq(emission),
             ]
-            with m.If(emission & last_emission):
+            m.d.comb += emitted.eq(emission & last_emission)
+            with m.If(emitted):
                 m.d.sync += emitting.eq(0)
         with m.Elif(moves):
             m.d.sync += [waits.eq(0), waits_rows.eq(0)]
         with m.If(self.load.valid & self.load.ready & item.last):
-            m.d.sync += [emitting.eq(1), segment.eq(item.word[: segment_layout.size])]
+            m.d.sync += [emitting.eq(1), closed.eq(item.word)]
 
         # Stage 3. A slot's first addition finds nothing in it; an emission leaves nothing.
         touched = Signal(SLOTS)
