@@ -133,7 +133,7 @@ class LayerModel:
         self.ports = [Port(timing, shared, config.bus_bits // 8, rng) for _ in range(config.ports)]
         self.now = 0
         self.idle = {"weight": 0, "input": 0, "fire": 0}
-        self._work = deque()            # (cycle from which it may load, spikes, segment that ends with it)
+        self._work = deque()            # (cycle from which it may load, spikes, slots of the segment that ends with it)
         self._arrivals = [deque() for _ in self.parts]
         self._requested = 0             # rows on their way
         self._credit = True             # one more slot may be captured
@@ -182,7 +182,7 @@ class LayerModel:
                                 yield
                     while len(self._work) >= WORK_FIFO:
                         yield
-                    self._work.append((self.now + WORK_PATH, 0, (first, end, not split)))
+                    self._work.append((self.now + WORK_PATH, 0, mask))
                     yield from _wait(3)
                 yield from _wait(1)
             yield from _wait(1)
@@ -220,7 +220,7 @@ class LayerModel:
             for port, part, arrivals in zip(self.ports, self.parts, self._arrivals):
                 for left in range(part, 0, -BURST_WORDS):
                     port.weights.append((min(BURST_WORDS, left), arrivals if left <= BURST_WORDS else None))
-        self._work.append((self.now + WORK_PATH, word, None))
+        self._work.append((self.now + WORK_PATH, word, 0))
         yield
 
     def _row_is_here(self):
@@ -239,11 +239,12 @@ class LayerModel:
         entries = [0] * n_entries       # spikes, a bit a slot
         columns = [0] * SLOTS           # the same, a bit an entry
         tail = 0
-        pending = pending_seen = 0      # slots with a spike; the core sees both a cycle late
+        old = new = seen = 0            # slots with a spike of an old row, of a young one; what the core sees, a cycle late
         full = full_seen = 0            # entries with a spike
-        after = 0
+        young = 0                       # entries that were loaded while slots were emitted
+        closed = 0                      # slots that are still to be emitted, and closed to young rows
         emitting = last_emission = False
-        first = end = shared = 0        # of the segment that is completed
+        after = 0
         chosen = emission = False       # stage 1
         slot = 0
         waits = waits_emission = False  # stage 2
@@ -255,21 +256,21 @@ class LayerModel:
             moves = waits and (not visiting or ends)
             taken = chosen and (not waits or moves)
 
-            loaded, segment = 0, None
+            loaded = segment = 0
             here = work and work[0][0] <= self.now
             if here:
                 _, word, segment = work[0]
                 if segment:
-                    segment = None if emitting else segment
-                elif not ((waits_rows | rows | full_seen) >> tail & 1 or (emitting and shared)) and self._row_is_here():
+                    segment = 0 if emitting else segment
+                elif not (waits_rows | rows | full_seen) >> tail & 1 and self._row_is_here():
                     self._take_row()
                     loaded = word
                 if loaded or segment:
                     work.popleft()
             if not visiting:
-                waits_row = here and not emitting and not loaded and not segment
+                waits_row = here and not loaded and not segment
                 self.idle["fire" if emitting and not self._credit else "weight" if waits_row else "input"] += 1
-            pending_next, full_next = pending, full | (loaded and 1 << tail)
+            seen_next, full_next = old | new & ~closed, full | (loaded and 1 << tail)
 
             if visiting:
                 if ends:
@@ -285,10 +286,13 @@ class LayerModel:
                 rows, left = waits_rows, waits_rows.bit_count()
 
             if taken:
-                waits_rows, waits_emission = columns[slot], emission
+                waits_emission = emission
+                waits_rows = columns[slot] & ~young if emission or closed >> slot & 1 else columns[slot]
                 waits = emission or waits_rows != 0
-                columns[slot] = 0
-                pending &= ~(1 << slot)
+                columns[slot] ^= waits_rows
+                old &= ~(1 << slot)
+                if not columns[slot]:
+                    new &= ~(1 << slot)
                 rest = waits_rows
                 while rest:
                     e = rest.bit_length() - 1
@@ -297,27 +301,31 @@ class LayerModel:
                     if not entries[e]:
                         full &= ~(1 << e)
                 if emission and last_emission:
-                    emitting = False
+                    emitting, young, old, new = False, 0, old | new, 0
             elif moves:
                 waits, waits_rows = False, 0
 
             if not chosen or taken:
-                emission = emitting and self._credit
-                chosen = emission or pending_seen != 0
-                if emission:
-                    slot = first
-                    last_emission = first == end - 1
-                    first += 1
-                    self._credit = False
-                elif chosen:
-                    ahead = pending_seen & after or pending_seen
+                emission = closed != 0 and self._credit
+                chosen = emission or seen != 0
+                ahead = closed if emission else seen & after or seen
+                if chosen:
                     slot = (ahead & -ahead).bit_length() - 1
-                after = -2 << slot
+                    after = -2 << slot
+                if emission:
+                    closed &= closed - 1
+                    last_emission = closed == 0
+                    self._credit = False
 
             if loaded:
                 entries[tail] = loaded
                 full |= 1 << tail
-                pending |= loaded
+                if emitting:
+                    young |= 1 << tail
+                    new |= loaded
+                else:
+                    young &= ~(1 << tail)
+                    old |= loaded
                 rest = loaded
                 while rest:
                     s = rest.bit_length() - 1
@@ -325,9 +333,8 @@ class LayerModel:
                     columns[s] |= 1 << tail
                 tail = (tail + 1) % n_entries
             if segment:
-                emitting = True
-                first, end, shared = segment
-            pending_seen, full_seen = pending_next, full_next
+                emitting, closed = True, segment
+            seen, full_seen = seen_next, full_next
             yield
 
     def _fire(self):
