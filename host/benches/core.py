@@ -86,7 +86,10 @@ def run_cases(args, timing):
     for c in cases:
         if not args.json:
             print(f"{c.name}: {c.about}", file=sys.stderr)
-        measured.append((c, throughput.measure_case(c, timing, data_dir=args.data_dir, simulator=args.simulator, progress=not args.json)))
+        m = throughput.measure_case(c, timing, data_dir=args.data_dir, simulator=args.simulator, progress=not args.json)
+        measured.append((c, m))
+        if not args.json:
+            print(f"  {m.cycles:,} cycles, efficiency {m.efficiency:.3f}, {m.mismatches} mismatches", file=sys.stderr)
     if args.json:
         print_json([as_json(c, m, args.clock_mhz) for c, m in measured])
     else:
