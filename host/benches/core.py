@@ -5,6 +5,7 @@ import sys
 
 from ...golden.cases import CASES, SPIKER_PLUS, case
 from ...golden.errors import UserError
+from ...golden.files import require_writable
 from ...golden.timing import DdrTiming
 from ..lazy import load_sweep, load_throughput
 from ..options import add_data_dir, add_json, add_simulator, positive
@@ -66,6 +67,8 @@ def run(args):
         raise UserError("--latency {} {}: the shorter one goes first".format(*args.latency))
     if args.plot and not args.sweep:
         raise UserError("--plot draws the sweep: add --sweep")
+    if args.plot:
+        require_writable(args.plot, "--plot")
     if args.list:
         return list_cases(args)
     timing = DdrTiming(tuple(args.latency), args.outstanding, args.bandwidth)
