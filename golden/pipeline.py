@@ -92,6 +92,8 @@ class LayerModel:
         Its weights are in the core.
     seed : int
         Of memory's latencies.
+    tick : function
+        Called when a tile is done.
 
     Members
     -------
@@ -113,8 +115,10 @@ class LayerModel:
         weight_bits,
         resident,
         seed=0,
+        tick=lambda: None,
     ):
         self.config = config
+        self._tick = tick
         self._latency = sum(timing.latency_cycles) // 2
         self.words = words
         self.tiles = [min(config.lanes, n_neurons - first) for first in range(0, n_neurons, config.lanes)]
@@ -356,6 +360,7 @@ class LayerModel:
                 while written > self.now:
                     yield
                 written = self.now + n_neurons + WRITE_BURST * -(-n_neurons // BURST_WORDS)
+            self._tick()
         yield from _wait(written - self.now + self._latency)
         self._done = True
         yield
