@@ -140,26 +140,28 @@ CONFIGS = {
         window_rows=16,
         store_rows=2048,
     ),
+    # The shipped audio network, with weights of 8 bits: its first layer is one tile.
+    "audio": CoreConfig(lanes=224, fire_units=14, ports=2, ways=2, window_rows=16),
     # The audiocoder of the paper, 58,500 inputs: wide currents, a long raster list.
     "paper": CoreConfig(
         lanes=256,
         fire_units=8,
         weight_bits=4,
         current_bits=20,
-        vmem_bits=24,
+        vmem_bits=20,
         ports=2,
         ways=4,
-        window_rows=32,
+        window_rows=16,
         list_words=16384,
     ),
     "paper-int8": CoreConfig(
         lanes=256,
         fire_units=8,
         current_bits=24,
-        vmem_bits=28,
+        vmem_bits=24,
         ports=2,
         ways=2,
-        window_rows=32,
+        window_rows=16,
         list_words=16384,
     ),
 }

@@ -17,6 +17,7 @@ from .reader import Reader, request_layout
 from .registers import RegisterFile
 from .rows import RowFetch
 from .sequencer import Sequencer
+from .stripes import Stripes
 from .window import Window, work_layout
 from .windows import windows_layout
 from .writer import Writer
@@ -101,12 +102,12 @@ class DataPath(wiring.Component):
         def join(source, sink):
             m.d.comb += [sink.payload.eq(source.payload), sink.valid.eq(source.valid), source.ready.eq(sink.ready)]
 
-        # The first port reads descriptors and rasters too, which go before weights: their few words
-        # decide which rows are needed.
+        # Each port has a stream of rasters, the first one's also of descriptors, and one of weights.
+        # Rasters go first: their few words decide which rows are needed.
         readers = []
         for p in range(config.ports):
-            depths = (config.stream_fifo_words,) if p == 0 else ()
-            m.submodules[f"reader{p}"] = reader = Reader(config.bus_bits, (*depths, config.weight_fifo_words))
+            depths = (config.stream_fifo_words, config.weight_fifo_words)
+            m.submodules[f"reader{p}"] = reader = Reader(config.bus_bits, depths)
             readers.append(reader)
             memory = getattr(self, f"memory{p}")
             for name, member in memory.signature.members.items():
@@ -118,15 +119,22 @@ class DataPath(wiring.Component):
                     continue  # this port never writes
                 port, inner = getattr(memory, name), getattr(half, name)
                 m.d.comb += port.eq(inner) if member.flow == Out else inner.eq(port)
-            weights = len(depths)
-            join(getattr(scanner, f"row_requests{p}"), getattr(reader, f"requests{weights}"))
-            join(getattr(reader, f"words{weights}"), getattr(rows, f"words{p}"))
+            join(getattr(scanner, f"row_requests{p}"), reader.requests1)
+            join(reader.words1, getattr(rows, f"words{p}"))
+        raster_requests, raster = scanner.raster_requests, scanner.raster
+        if config.ports == 2:
+            m.submodules.stripes = stripes = Stripes()
+            join(scanner.raster_requests, stripes.requests)
+            join(stripes.words, scanner.raster)
+            join(stripes.port_requests1, readers[1].requests0)
+            join(readers[1].words0, stripes.port_words1)
+            raster_requests, raster = stripes.port_requests0, stripes.port_words0
         with m.If(self.loading):
             join(self.requests, readers[0].requests0)
             join(readers[0].words0, self.words)
         with m.Else():
-            join(scanner.raster_requests, readers[0].requests0)
-            join(readers[0].words0, scanner.raster)
+            join(raster_requests, readers[0].requests0)
+            join(readers[0].words0, raster)
 
         row_words = Signal.like(scanner.row_words)
         m.d.sync += row_words.eq(Mux(layer.four_bit, config.row_words(4), config.row_words(config.weight_bits)))

@@ -24,7 +24,7 @@ def bus32(bench):
 
 def _bus(bench, config):
     """The read address channel and both streams' buffers, whatever is requested and memory answers."""
-    dut = bench.add(hw.Reader(config))
+    dut = bench.add(hw.Reader(config.bus_bits, (config.stream_fifo_words, config.weight_fifo_words)))
     bus = dut.bus
     bytes_per_beat = config.bus_bits // 8
     address_channel = Cat(bus.arid, bus.araddr, bus.arlen, bus.arsize, bus.arburst)
@@ -158,8 +158,8 @@ def data(bench):
     with m.Elif(waiting & out):
         m.d.sync += [ahead.eq(ahead - 1), waiting.eq(ahead != 0)]
     # Steps on the way: nothing comes that has no room, and how much is inside.
-    bench.check("room", bench.internal("room") + inside + owed.beats == 4)
-    bench.check("level", inside == bench.internal("buffer.level"))
+    bench.check("room", bench.internal("room") + bench.internal("buffer.level") + owed.beats == 4)
+    bench.check("level", inside == bench.internal("buffer.level") + dut.words.valid)
     bench.check("keeps_what_came", implies(waiting, ahead < inside))
     bench.check("gives_only_what_came", implies(dut.words.valid, inside > 0))
     bench.check("comes_out_in_its_turn", implies(waiting & (ahead == 0) & dut.words.valid, dut.words.payload == marked_value))

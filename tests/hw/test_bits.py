@@ -3,7 +3,7 @@ import pytest
 from amaranth.hdl import Module, Signal
 from amaranth.sim import Simulator
 
-from lifarray.hw.array import lowest_set_bit
+from lifarray.hw.bits import index_of, isolate_highest, isolate_lowest, lowest_set_bit
 
 
 @pytest.mark.parametrize("words", [[1 << i for i in range(64)], [0, (1 << 64) - 1], None])
@@ -19,6 +19,25 @@ def test_lowest_set_bit(words):
         for value in words:
             ctx.set(word, value)
             assert ctx.get(any_set) == (value != 0)
+            if value:
+                assert ctx.get(index) == (value & -value).bit_length() - 1
+
+    simulator = Simulator(m)
+    simulator.add_testbench(bench)
+    simulator.run()
+
+
+def test_isolate():
+    rng = np.random.default_rng(1)
+    m = Module()
+    word, lowest, highest, index = Signal(16), Signal(16), Signal(16), Signal(4)
+    m.d.comb += [lowest.eq(isolate_lowest(word)), highest.eq(isolate_highest(word)), index.eq(index_of(lowest))]
+
+    async def bench(ctx):
+        for value in [0, 1, 0x8000, 0xFFFF, *(int(rng.integers(1 << 16)) for _ in range(200))]:
+            ctx.set(word, value)
+            assert ctx.get(lowest) == value & -value
+            assert ctx.get(highest) == (1 << value.bit_length() >> 1 if value else 0)
             if value:
                 assert ctx.get(index) == (value & -value).bit_length() - 1
 
