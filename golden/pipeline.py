@@ -7,7 +7,6 @@ from the simulated core's by a few.
 """
 
 from collections import deque
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -15,6 +14,8 @@ from .config import RING_ROWS, SLOTS, CoreConfig
 from .timing import DdrTiming
 
 BURST_WORDS = 16
+STRIPE_WORDS = 64
+"""Words of a raster that one port reads before the other goes on."""
 OUTSTANDING = 16
 """Bursts that a stream of the core has under way at most."""
 READ_PATH = 7
@@ -33,16 +34,34 @@ WRITE_BURST = 4
 """Cycles of a burst that is written, besides its words."""
 
 
+class Bandwidth:
+    """What all ports share: when memory has time for the next word."""
+
+    def __init__(self, timing: DdrTiming):
+        self._word_cycles = 8 / timing.bytes_per_cycle
+        self._free = 0.0
+        self.writes = deque()           # bursts: (cycle, words)
+
+    def take(self, start, n_words):
+        """Move words from ``start`` on; when they are through."""
+        self._free = max(self._free, start) + n_words * self._word_cycles
+        return self._free
+
+    def step(self, now):
+        """Let a burst be written, if there is one."""
+        if self.writes and self.writes[0][0] <= now:
+            self.take(*self.writes.popleft())
+
+
 class Port:
     """The reading side of a memory port: a burst may be asked for in a cycle, and is answered in order."""
 
-    def __init__(self, timing: DdrTiming, shared, beat_bytes, rng):
+    def __init__(self, timing: DdrTiming, bandwidth: Bandwidth, beat_bytes, rng):
         low, high = timing.latency_cycles
         self._latency = rng.integers(low, high + 1, 1 << 12).tolist()
         self._outstanding = min(OUTSTANDING, timing.outstanding)
         self._word_cycles = 8 // beat_bytes
-        self._word_share = 8 / timing.bytes_per_cycle
-        self._shared = shared           # bandwidth of all ports: when it is free
+        self._bandwidth = bandwidth
         self._free = 0.0
         self._ends = deque()            # of bursts of weights under way
         self.weights = deque()          # bursts of weights not asked for yet: (words, arrivals of rows or None)
@@ -72,8 +91,7 @@ class Port:
     def _ask(self, now, n_words):
         """Cycles in which a burst's first and last word are here."""
         start = max(self._free, now + self._latency[now & 0xFFF] + READ_PATH)
-        self._shared.free = max(self._shared.free, start) + n_words * self._word_share
-        self._free = max(start + n_words * self._word_cycles, self._shared.free)
+        self._free = max(start + n_words * self._word_cycles, self._bandwidth.take(start, n_words))
         self.words += n_words
         return start, self._free
 
@@ -133,8 +151,9 @@ class LayerModel:
         n_words = config.row_words(weight_bits)
         first = -(-config.row_words(config.weight_bits) // config.ports)
         self.parts = [part for part in (min(n_words, first), n_words - first) if part > 0]
-        shared, rng = SimpleNamespace(free=0.0), np.random.default_rng(seed)
-        self.ports = [Port(timing, shared, config.bus_bits // 8, rng) for _ in range(config.ports)]
+        self._bandwidth = Bandwidth(timing)
+        rng = np.random.default_rng(seed)
+        self.ports = [Port(timing, self._bandwidth, config.bus_bits // 8, rng) for _ in range(config.ports)]
         self.now = 0
         self.idle = {"weight": 0, "input": 0, "fire": 0}
         self._work = deque()            # (cycle from which it may load, spikes, slots of the segment that ends with it)
@@ -148,6 +167,7 @@ class LayerModel:
         """Cycles from the layer's start until its output is in memory."""
         parts = [self._window(), self._fire(), self._scanner()]
         while not self._done:
+            self._bandwidth.step(self.now)
             for port in self.ports:
                 port.step(self.now)
             for part in parts:
@@ -195,21 +215,22 @@ class LayerModel:
 
     def _raster(self, p, slots):
         """Words of the raster, then of the bias rows; None in cycles in which memory brings none."""
-        port = self.ports[0]
         used = (1 << slots) - 1
         words = (self.words[p] & np.uint64(used)).tolist()
-        port.raster_left, port.raster_room = len(words), self.config.stream_fifo_words
-        at = here = 0
-        arrives = 0
-        while at < len(words):
-            if not here and port.raster:
+        stripes = [words[at : at + STRIPE_WORDS] for at in range(0, len(words), STRIPE_WORDS)]
+        for i, port in enumerate(self.ports):
+            port.raster_left = sum(map(len, stripes[i :: len(self.ports)]))
+            port.raster_room = self.config.stream_fifo_words
+        for i, stripe in enumerate(stripes):
+            port = self.ports[i % len(self.ports)]
+            for word in stripe:
+                while not port.raster or port.raster[0][0] > self.now:
+                    yield None
                 arrives, here = port.raster.popleft()
-            if here and arrives <= self.now:
-                yield words[at]
-                at, here, arrives = at + 1, here - 1, arrives + 1
+                if here > 1:
+                    port.raster.appendleft((arrives + 1, here - 1))
                 port.raster_room += 1
-            else:
-                yield None
+                yield word
         for _ in range(self.bias_rows):
             yield used
 
@@ -359,7 +380,11 @@ class LayerModel:
                 yield from _wait(FIRE_PATH)
                 while written > self.now:
                     yield
-                written = self.now + n_neurons + WRITE_BURST * -(-n_neurons // BURST_WORDS)
+                written = self.now
+                for left in range(n_neurons, 0, -BURST_WORDS):
+                    burst = min(left, BURST_WORDS)
+                    written += burst + WRITE_BURST
+                    self._bandwidth.writes.append((written - burst, burst))
             self._tick()
         yield from _wait(written - self.now + self._latency)
         self._done = True

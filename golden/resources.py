@@ -101,4 +101,4 @@ def _block_rams(c: CoreConfig) -> int:
     """Weight store, raster list, a word a unit and lane, and the readers' buffers."""
     column = ceil(64 * c.store_rows / BRAM_BITS)
     listed = ceil(LISTED_BITS * c.list_words / BRAM_BITS) if c.list_words >= LISTED_IN_BRAM else 0
-    return c.row_words(c.weight_bits) * column + listed + c.fire_units + 1 + c.ports
+    return c.row_words(c.weight_bits) * column + listed + c.fire_units + 2 * c.ports
