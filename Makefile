@@ -9,7 +9,7 @@ STAMP := $(VENV)/installed-by-$(subst /,_,$(PYTHON))
 TORCH_INDEX ?=
 PEERS_STAMP := $(STAMP)-peers
 
-.PHONY: help demo test test-long test-peers board-package test-board test-board-pynq30 test-board-pynq4 lint install clean
+.PHONY: help demo test test-long test-peers board-package bitstreams test-board test-board-pynq30 test-board-pynq4 lint install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -32,8 +32,17 @@ board-package: $(STAMP) ## the wheel for a board, in dist/: with the bitstreams 
 	$(VENV)/bin/pip wheel --disable-pip-version-check --no-deps --wheel-dir dist .
 	rm -rf build
 
+# openXC7's folder, if it is not on PATH: make bitstreams OPENXC7=/opt/openxc7
+OPENXC7 :=
+
+bitstreams: $(STAMP) ## PYNQ bitstreams, of the board's memory and of block RAM, into host/overlays for board-package; needs openXC7
+	for board in pynq-z1 pynq-z2; do for memory in ddr local; do \
+	    $(VENV)/bin/lifarray bitstream --board $$board --memory $$memory --out bitstreams $(if $(OPENXC7),--openxc7 $(OPENXC7)) $(ARGS) || exit; \
+	done; done
+	cp bitstreams/*.bit bitstreams/*.hwh bitstreams/*.json host/overlays/
+
 # Environments of their own: pynq keeps NumPy and setuptools at versions of its own choice.
-BOARD_TESTS := tests/host/test_hwh.py tests/host/test_driver.py tests/host/test_driver_sim.py tests/host/test_notebook.py
+BOARD_TESTS := tests/host/test_hwh.py tests/host/test_driver.py tests/host/test_driver_sim.py tests/host/test_driver_local.py tests/host/test_notebook.py
 
 test-board: BOARD_VENV := $(VENV)-board
 test-board: BOARD_PACKAGES := '.[demo,notebook,sim,board]' pynq==3.1.2
@@ -60,7 +69,7 @@ lint: $(STAMP) ## ruff
 install: $(STAMP) ## only make the environment
 
 clean: ## remove the environment and what commands wrote
-	rm -rf $(VENV) demo-out synthesize-out build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) demo-out synthesize-out bitstreams build dist *.egg-info .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # $(call require,TEST,WHAT IS WRONG): stop with one line unless the test passes.

@@ -53,6 +53,8 @@ class CoreConfig:
         Depth of the weight buffer, in 64-bit words, a power of two.
     stream_fifo_words : int
         Depth of the descriptor and raster buffer, in 64-bit words, a power of two.
+    local_pages : int
+        Pages of 4 KB of block RAM behind the memory port; 0: the board's DDR.
     """
 
     lanes: int = 32
@@ -68,6 +70,7 @@ class CoreConfig:
     list_words: int = 1024
     weight_fifo_words: int = 256
     stream_fifo_words: int = 128
+    local_pages: int = 0
 
     def __post_init__(self):
         def require(ok, text):
@@ -91,6 +94,7 @@ class CoreConfig:
             f"ports = {self.ports}, must be 1, or 2 where a weight row has more than one 64-bit word",
         )
         require(1 <= self.ways <= 4, f"ways = {self.ways}, must be 1 to 4")
+        require(0 <= self.local_pages < 1 << 16, f"local_pages = {self.local_pages}, must be 0 to 65535")
         lowest = {"window_rows": 4, "store_rows": 2 * RING_ROWS, "list_words": 16, "weight_fifo_words": 32, "stream_fifo_words": 32}
         highest = {"window_rows": 32, "store_rows": 1 << 15}
         for name, low in lowest.items():

@@ -126,6 +126,13 @@ REGISTERS = (
         ),
     ),
     Register(
+        "CAPS3",
+        0x18,
+        "ro",
+        "Capabilities: memory.",
+        (Field("local_pages", 0, 16, "Pages of 4 KB of block RAM behind the memory port, from LOCAL_MEMORY_BASE on; 0: the board's DDR."),),
+    ),
+    Register(
         "CONTROL",
         0x20,
         "w1s",
@@ -171,13 +178,16 @@ REGISTERS = (
     *(register for i in range(N_WINDOWS) for register in _window(i)),
 )
 
-CAPABILITIES = tuple(register.name for register in REGISTERS if register.name.startswith("CAPS"))
-"""Registers whose fields are parameters of the core's `CoreConfig`."""
-
 BY_NAME = {register.name: register for register in REGISTERS}
+
+CAPABILITIES = tuple(register.name for register in REGISTERS if register.name.startswith("CAPS"))
+"""Registers whose fields are named after the parameters of `CoreConfig` that they tell."""
 
 MAP_SIZE = 0x1000
 """Bytes of address space that the registers take."""
+
+LOCAL_MEMORY_BASE = 0x0010_0000
+"""Where a local memory lies: for the core, and for the host counted from the first register."""
 
 MAP_HASH = zlib.crc32(
     repr(

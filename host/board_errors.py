@@ -19,6 +19,10 @@ class BitstreamError(BoardError):
     """The bitstream or its ``.hwh`` is missing, damaged, or of another design."""
 
 
+class LinkError(BoardError):
+    """The serial line to the core brings no answers."""
+
+
 class MapMismatchError(BoardError):
     """The core is a lifarray core of another version or register map."""
 

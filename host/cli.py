@@ -31,6 +31,8 @@ COMMANDS = {
     "mutate": "plant bugs in the project and see that its tests notice",
     "board": "use a core on a PYNQ board, or what stands in for one",
     "verilog": "write the core as Verilog",
+    "bitstream": "build a bitstream for a board, with open tools",
+    "report": "what a design takes of a board, and how fast it is",
     "info": "show what a network file holds",
     "import": "make a network of a NIR file, as snnTorch and Norse write them",
     "export": "write a network as a NIR file, which snnTorch and Norse load",
@@ -47,7 +49,8 @@ commands:
 {commands}
 
 exit status:
-  0 done, 1 a check or a tool failed, 2 bad input (told in one line), 130 interrupted
+  0 done, 1 a check or a tool failed, 2 bad input (told in one line),
+  3 a tool that no Python package brings is missing, 130 interrupted
 
 examples:
   lifarray demo

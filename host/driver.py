@@ -19,7 +19,7 @@ from ..golden.encode import pack, poisson_words, sample_rng, samples_per_pass, u
 from ..golden.errors import UserError
 from ..golden.evaluate import class_images, class_scores, front_end
 from . import selftest
-from .board_errors import BoardError
+from .board_errors import BoardError, OutOfMemoryError
 from .core_control import CoreControl
 from .devices import open_device
 from .memory_plan import Batch, Rasters, Weights
@@ -65,8 +65,8 @@ class LifArray:
     Parameters
     ----------
     device : str
-        "pynq": the core on this board. "sim": its RTL on a simulator, through pynq. "golden": the
-        integer model behind the same registers.
+        "pynq": the core on this board. "sim": its RTL on a simulator, through pynq. "serial": the core
+        on a ULX3S. "golden": the integer model behind the same registers.
     network : Network
         To `load` at once.
     bitstream : path
@@ -80,10 +80,12 @@ class LifArray:
     timeout_seconds : float
         Longest run of one batch, in the core's time.
     n_passes : int
-        Passes a batch: one doorbell, and one more batch is encoded meanwhile.
+        Passes a batch, if there is memory for them: one doorbell, and one more batch is encoded meanwhile.
     lock_file : path
         Who holds the core is written there; by default in the folder for temporary files. A
         simulated core has one user anyway, and a lock only if this is given.
+    port : str
+        Serial port, for "serial"; by default the only one of an FTDI chip.
 
     Members
     -------
@@ -112,10 +114,11 @@ class LifArray:
         timeout_seconds: float = TIMEOUT_SECONDS,
         n_passes: int = PASSES,
         lock_file=None,
+        port=None,
     ):
         if not timeout_seconds > 0 or n_passes < 1:
             raise UserError(f"timeout_seconds = {timeout_seconds} and n_passes = {n_passes} must be above 0")
-        self._device = open_device(device, bitstream=bitstream, config=config, simulator=simulator, clock_hz=clock_hz, lock_file=lock_file)
+        self._device = open_device(device, bitstream=bitstream, config=config, simulator=simulator, clock_hz=clock_hz, lock_file=lock_file, port=port)
         self._weights = self._rasters = None
         self._n_passes = n_passes
         self.counters = {}
@@ -320,7 +323,7 @@ class LifArray:
         groups, bank = iter(groups), 0
         while True:
             batch = Batch([], [])
-            while len(batch.words) < self._n_passes:
+            while len(batch.words) < self._rasters.n_passes:
                 words, n_samples = self._timed("encode", next, groups, (None, 0))
                 if words is None:
                     break
@@ -349,8 +352,17 @@ class LifArray:
             if self._rasters is not None:
                 self._rasters.free()
                 self._rasters = None
-            self._rasters = Rasters(self._weights, n_steps, self._n_passes, self._device)
+            self._rasters = self._allocate_rasters(n_steps)
             self._control.open_windows([self._rasters.buffer, *self._weights.buffers])
+
+    def _allocate_rasters(self, n_steps):
+        """As many passes a batch as there is memory for; a local memory may have little left."""
+        for n_passes in range(self._n_passes, 0, -1):
+            try:
+                return Rasters(self._weights, n_steps, n_passes, self._device)
+            except OutOfMemoryError:
+                if n_passes == 1:
+                    raise
 
     def _timed(self, stage, function, *arguments, **options):
         begin = perf_counter()

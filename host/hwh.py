@@ -7,7 +7,7 @@ The HP ports are not in it: pynq has no use for them.
 from xml.etree import ElementTree as ET
 
 from ..golden.errors import UserError
-from ..golden.registers import CORE_VERSION, MAP_SIZE, REGISTERS
+from ..golden.registers import CORE_VERSION, LOCAL_MEMORY_BASE, MAP_SIZE, PAGE_BITS, REGISTERS
 
 CORE_VLNV = f"lifarray:user:lif_core:{CORE_VERSION >> 16}.{CORE_VERSION & 0xFFFF}"
 """Name by which pynq binds a driver to the core: vendor, library, name, version."""
@@ -49,7 +49,12 @@ def divisors(clock_hz: int) -> tuple:
     )
 
 
-def hwh(name: str, clock_hz: int, base_address: int = REGISTER_BASE) -> str:
+def address_range(local_pages: int) -> int:
+    """Bytes from the first register on that belong to a core: its registers, and its local memory if it has one."""
+    return LOCAL_MEMORY_BASE + (local_pages << PAGE_BITS) if local_pages else MAP_SIZE
+
+
+def hwh(name: str, clock_hz: int, local_pages: int = 0, base_address: int = REGISTER_BASE) -> str:
     """The text of ``name.hwh`` for a core whose registers are behind GP0 and whose clock is FCLK0.
 
     Parameters
@@ -57,6 +62,8 @@ def hwh(name: str, clock_hz: int, base_address: int = REGISTER_BASE) -> str:
     name : str
         The design; files are called ``name.bit`` and ``name.hwh``.
     clock_hz : int
+    local_pages : int
+        The core's, as in its `CoreConfig`.
     base_address : int
         Address of the registers.
     """
@@ -65,8 +72,9 @@ def hwh(name: str, clock_hz: int, base_address: int = REGISTER_BASE) -> str:
     ET.SubElement(root, "EXTERNALPORTS")
     ET.SubElement(root, "EXTERNALINTERFACES")
     modules = ET.SubElement(root, "MODULES")
-    _processing_system(modules, clock_hz, base_address)
-    _core(modules, base_address)
+    size = address_range(local_pages)
+    _processing_system(modules, clock_hz, base_address, size)
+    _core(modules, base_address, size)
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
@@ -96,7 +104,7 @@ def _bus(parent, name, kind):
     ET.SubElement(interfaces, "BUSINTERFACE", NAME=name, TYPE=kind, VLNV="xilinx.com:interface:aximm:1.0", BUSNAME=f"{_PS_NAME}_{_PS_PORT}")
 
 
-def _processing_system(parent, clock_hz, base_address):
+def _processing_system(parent, clock_hz, base_address, size):
     first, second = divisors(clock_hz)
     clocks = {}
     for i in range(N_FCLK):
@@ -118,7 +126,7 @@ def _processing_system(parent, clock_hz, base_address):
         BASENAME="C_BASEADDR",
         BASEVALUE=f"0x{base_address:08X}",
         HIGHNAME="C_HIGHADDR",
-        HIGHVALUE=f"0x{base_address + MAP_SIZE - 1:08X}",
+        HIGHVALUE=f"0x{base_address + size - 1:08X}",
         INSTANCE=CORE_NAME,
         IS_DATA="TRUE",
         IS_INSTRUCTION="TRUE",
@@ -128,11 +136,11 @@ def _processing_system(parent, clock_hz, base_address):
     )
 
 
-def _core(parent, base_address):
+def _core(parent, base_address, size):
     module = _module(parent, CORE_NAME, CORE_NAME, CORE_VLNV)
     _parameters(module, {"C_BASEADDR": f"0x{base_address:08X}"})
     blocks = ET.SubElement(module, "ADDRESSBLOCKS")
-    block = ET.SubElement(blocks, "ADDRESSBLOCK", ACCESS="read-write", INTERFACE=_CORE_PORT, NAME="reg0", RANGE=str(MAP_SIZE), USAGE="register")
+    block = ET.SubElement(blocks, "ADDRESSBLOCK", ACCESS="read-write", INTERFACE=_CORE_PORT, NAME="reg0", RANGE=str(size), USAGE="register")
     registers = ET.SubElement(block, "REGISTERS")
     for register in REGISTERS:
         element = ET.SubElement(registers, "REGISTER", NAME=register.name)

@@ -89,6 +89,37 @@ def load_hw():
     return hw
 
 
+def load_build():
+    """What builds bitstreams (`Build`, `Design` and their errors); UserError where its extra is not installed."""
+    _require("building bitstreams", "amaranth", "amaranth_boards", "pyosys", extra="bitstream")
+    from types import SimpleNamespace
+
+    from ..hw import build, netlist, tools
+
+    return SimpleNamespace(
+        Build=build.Build,
+        Design=build.Design,
+        describe_path=build.describe_path,
+        check_budget=netlist.check_budget,
+        BuildError=tools.BuildError,
+        MissingTools=tools.MissingTools,
+        OPENXC7_MINIMUM=tools.OPENXC7_MINIMUM,
+        CHIPDB=tools.CHIPDB,
+    )
+
+
+def load_netlist_simulation():
+    """What simulates netlists (`NetlistFile`, `SimulatedBoard`, `SimulatedPort`); UserError where its extra is not installed."""
+    load_sim()
+    from types import SimpleNamespace
+
+    from ..sim.board import SimulatedBoard
+    from ..sim.netlist import NetlistFile
+    from ..sim.serial_port import SimulatedPort
+
+    return SimpleNamespace(NetlistFile=NetlistFile, SimulatedBoard=SimulatedBoard, SimulatedPort=SimulatedPort)
+
+
 def _require(purpose, *modules, extra="sim"):
     for module in modules:
         try:

@@ -12,7 +12,7 @@ from ..golden import encode
 from ..golden.descriptor import DESCRIPTOR_BYTES
 from ..golden.errors import UserError
 from ..golden.program import descriptor, pack_weights, weight_bytes
-from ..golden.registers import N_WINDOWS
+from ..golden.registers import N_WINDOWS, PAGE_BITS
 from .board_errors import OutOfMemoryError
 from .devices.buffer import WORD_BYTES
 
@@ -134,11 +134,16 @@ def _allocate_all(sizes, device):
 
 def _too_large(network, config):
     total = weight_bytes(network, config)
-    text = f"the weights take {total} bytes and do not fit into the memory that the core reaches (CMA), not even in {WEIGHT_BUFFERS} buffers: "
+    if config.local_pages:
+        text = f"the weights take {total} bytes and the core has {config.local_pages << PAGE_BITS} bytes of block RAM: "
+        remedy = "build a core with more"
+    else:
+        text = f"the weights take {total} bytes and do not fit into the memory that the core reaches (CMA), not even in {WEIGHT_BUFFERS} buffers: "
+        remedy = "boot with a larger cma="
     if any(layer.weight_bits == 8 for layer in network.layers):
         narrow = weight_bytes(replace(network, layers=[_narrow(layer) for layer in network.layers]), config)
-        return OutOfMemoryError(text + f"quantise the network to 4 bits, which takes {narrow} bytes, or boot with a larger cma=")
-    return OutOfMemoryError(text + "use a smaller network, free other buffers, or boot with a larger cma=")
+        return OutOfMemoryError(text + f"quantise the network to 4 bits, which takes {narrow} bytes, or {remedy}")
+    return OutOfMemoryError(text + f"use a smaller network, free other buffers, or {remedy}")
 
 
 def _narrow(layer):

@@ -1,25 +1,17 @@
 """A simulated board: the RTL of the core and its memory, for a program to use as it would use a real one."""
 
-import contextlib
-import os
-import signal
-import subprocess
-import sys
-import tempfile
-import weakref
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
-from multiprocessing.connection import Listener
 from pathlib import Path
 
 import numpy as np
 
 from lifarray.golden.config import CONFIGS, CoreConfig
-from lifarray.golden.errors import ToolError, UserError
+from lifarray.golden.errors import UserError
+from lifarray.hw.local_core import LocalCore
 
 from . import runner
-from .board_process import BUSY, SOCKET
 from .board_top import FAULTS, BoardTop
+from .netlist import NETLIST_OPTIMIZE, NetlistFile, ZynqNetlist
+from .simulator_process import SimulatorProcess
 from .testbench import CLOCK_NS
 from .top import verilog
 
@@ -29,12 +21,6 @@ CLOCK_HZ = 1_000_000_000 // CLOCK_NS
 
 MEMORY_BYTES = 32 << 20
 """Size of the simulated memory: one build serves all networks that fit."""
-
-START_SECONDS = 120
-"""Longest wait for the simulator to start, on a loaded machine."""
-
-ANSWER_SECONDS = 120
-"""Longest wait for a sign of life from it, which it gives every few seconds at most."""
 
 
 class SimulatedBoard:
@@ -46,6 +32,8 @@ class SimulatedBoard:
         By default ``CONFIGS["demo"]``.
     simulator : str
         "verilator" or "icarus"; by default the best at hand.
+    netlist : NetlistFile
+        Of a `ZynqTop` with that core, to simulate instead of its RTL.
 
     Members
     -------
@@ -60,59 +48,21 @@ class SimulatedBoard:
     clock_hz = CLOCK_HZ
     memory_bytes = MEMORY_BYTES
 
-    def __init__(self, config: "CoreConfig | None" = None, simulator: "str | None" = None):
+    def __init__(self, config: "CoreConfig | None" = None, simulator: "str | None" = None, netlist: "NetlistFile | None" = None):
         self.config = config or CONFIGS["demo"]
         found = runner.find_simulator(simulator)
         self.simulator = str(found)
         self.accesses = 0
         self.cycles_slept = 0
-        build_dir = runner.build(verilog(BoardTop(self.config, MEMORY_BYTES)), found, sources=[STORAGE], progress=True)
-        self._temporary = tempfile.TemporaryDirectory(prefix="lifarray-")
-        self.folder = Path(self._temporary.name)
-        # A request is never left half done: Ctrl-C interrupts who waits for it, not this thread.
-        self._pool = ThreadPoolExecutor(1)
-        with Listener(str(self.folder / SOCKET), family="AF_UNIX") as listener:
-            command = [sys.executable, "-m", "lifarray.sim.board_process", str(build_dir), found.name, str(self.folder)]
-            with open(self.folder / "process.log", "wb") as log:
-                # In a session of its own Ctrl-C does not reach it.
-                self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-            self._finalizer = weakref.finalize(self, _end, self._process, self._pool, self._temporary)
-            self._host = self._accept(listener)
-        assert self._host.recv() == "ready"
-
-    def _accept(self, listener):
-        waiting = self._pool.submit(listener.accept)
-        for _ in range(START_SECONDS):
-            try:
-                return waiting.result(timeout=1)
-            except NotYet:
-                if self._process.poll() is not None:
-                    break
-        tail = self._log_tail()
-        listener.close()
-        raise ToolError(f"the simulated board did not start on {self.simulator}; its log ends with\n{tail}")
-
-    def _log_tail(self):
-        return "\n".join(log.read_text(errors="replace")[-2000:] for log in sorted(self.folder.glob("*.log")))
-
-    def _ask(self, *request):
-        if not self._finalizer.alive:
-            raise UserError("the simulated board was closed: make another one")
-        return self._pool.submit(self._transact, request).result()
-
-    def _transact(self, request):
-        try:
-            self._host.send(request)
-            while True:
-                if not self._host.poll(ANSWER_SECONDS):
-                    _kill(self._process)
-                    why = f"the simulator hung in {request[0]}: no sign of life for {ANSWER_SECONDS} s"
-                    raise ToolError(f"{why}; its log ends with\n{self._log_tail()}")
-                answer = self._host.recv()
-                if answer != BUSY:
-                    return answer[1]
-        except (EOFError, OSError):
-            raise ToolError(f"the simulator ended during {request[0]}; its log ends with\n{self._log_tail()}") from None
+        top, sources = ZynqNetlist(self.config, netlist) if netlist else None, [netlist.verilog] if netlist else []
+        if not self.config.local_pages:
+            top = BoardTop(self.config, MEMORY_BYTES, core=top)
+            sources.append(STORAGE)
+        optimize = NETLIST_OPTIMIZE if netlist else "-O2"
+        build_dir = runner.build(verilog(top or LocalCore(self.config)), found, sources=sources, progress=True, optimize=optimize)
+        self._simulator = SimulatorProcess(build_dir, found, "lifarray.sim.board_bench")
+        self.folder = self._simulator.folder
+        self._ask = self._simulator.ask
 
     def read(self, offset: int) -> int:
         """The register at a byte offset."""
@@ -124,8 +74,16 @@ class SimulatedBoard:
         self.accesses += 1
         self._ask("write", offset, value)
 
+    def read_bytes(self, offset: int, n_bytes: int) -> bytes:
+        """What single reads of whole words would bring, in one go."""
+        return self._ask("read_bytes", offset, n_bytes)
+
+    def write_bytes(self, offset: int, data: bytes):
+        """What single writes of whole words would do, in one go."""
+        self._ask("write_bytes", offset, data)
+
     def store(self, address: int, data: bytes):
-        """Put bytes into memory. What the first and last word hold beside them stays."""
+        """Put bytes into DDR. What the first and last word hold beside them stays."""
         beat_bytes = self.config.bus_bits // 8
         first, end = address - address % beat_bytes, -(-(address + len(data)) // beat_bytes) * beat_bytes
         if (first, end) != (address, address + len(data)):
@@ -138,7 +96,7 @@ class SimulatedBoard:
         self._ask("load")
 
     def fetch(self, address: int, n_bytes: int) -> bytes:
-        """Bytes of memory."""
+        """Bytes of DDR."""
         beat_bytes = self.config.bus_bits // 8
         first, last = address // beat_bytes, (address + n_bytes - 1) // beat_bytes
         self._ask("dump", first, last)
@@ -165,22 +123,4 @@ class SimulatedBoard:
 
     def close(self):
         """End the simulator."""
-        if self._finalizer.alive:
-            self._host.close()
-            self._finalizer()
-
-
-def _end(process, pool, temporary):
-    try:
-        process.wait(timeout=1)
-    except subprocess.TimeoutExpired:
-        _kill(process)
-    pool.shutdown(wait=False)
-    temporary.cleanup()
-
-
-def _kill(process):
-    """The process that runs the simulator, and the simulator: they are a process group."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+        self._simulator.close()

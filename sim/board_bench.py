@@ -4,19 +4,12 @@ Simulated time passes only while a request is served, so what a program sees doe
 how fast its computer is.
 """
 
-import os
-import signal
-from multiprocessing.connection import Client
-
 import cocotb
 from cocotb.triggers import ClockCycles, Timer
 
-from .board_process import BUSY, DONE
 from .board_top import FAULTS
+from .served_bench import serve
 from .testbench import CLOCK_NS, Testbench
-
-SLEEP_CYCLES = 10_000
-"""Longest sleep without a sign of life."""
 
 
 class Board(Testbench):
@@ -27,6 +20,12 @@ class Board(Testbench):
 
     async def do_write(self, offset, value):
         await self.registers.write_dword(offset, value)
+
+    async def do_read_bytes(self, offset, n_bytes):
+        return (await self.registers.read(offset, n_bytes)).data
+
+    async def do_write_bytes(self, offset, data):
+        await self.registers.write(offset, data)
 
     async def do_load(self):
         """Take load.hex into memory."""
@@ -46,31 +45,21 @@ class Board(Testbench):
         await ClockCycles(self.dut.clk, 2)
 
     async def do_sleep(self, cycles):
-        for first in range(0, cycles, SLEEP_CYCLES):
-            await Timer(min(SLEEP_CYCLES, cycles - first) * CLOCK_NS, "ns")
-            self.host.send(BUSY)
+        await Timer(cycles * CLOCK_NS, "ns")
 
     async def do_reset(self):
         await self.reset()
 
     async def do_faults(self, names):
         for name in FAULTS:
-            getattr(self.dut, name).value = name in names
+            # With local memory there is no port to fail.
+            if hasattr(self.dut, name):
+                getattr(self.dut, name).value = name in names
 
 
 @cocotb.test()
-async def serve(dut):
-    # Ctrl-C is for the program that uses the board.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+async def serve_registers(dut):
     board = Board(dut)
     await board.do_faults(())
     await board.reset()
-    with Client(os.environ["LIFARRAY_BOARD"], family="AF_UNIX") as host:
-        board.host = host
-        host.send("ready")
-        while True:
-            try:
-                name, *arguments = host.recv()
-            except EOFError:
-                return
-            host.send((DONE, await getattr(board, f"do_{name}")(*arguments)))
+    await serve(board)

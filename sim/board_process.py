@@ -1,4 +1,4 @@
-"""``python -m lifarray.sim.board_process BUILD_DIR SIMULATOR FOLDER``: the simulator of a board, in a process of its own."""
+"""``python -m lifarray.sim.board_process BUILD_DIR SIMULATOR FOLDER BENCH``: the simulator of a board, in a process of its own."""
 
 import sys
 from pathlib import Path
@@ -11,12 +11,12 @@ BUSY, DONE = "busy", "done"
 """What the simulator sends: that it is still at it, any number of times, and (DONE, result)."""
 
 
-def main(build_dir, simulator, folder):
+def main(build_dir, simulator, folder, bench):
     folder = Path(folder)
     runner.run(
         Path(build_dir),
         runner.find_simulator(simulator),
-        "lifarray.sim.board_bench",
+        bench,
         folder,
         env={"LIFARRAY_BOARD": str(folder / SOCKET)},
     )

@@ -49,6 +49,14 @@ class FaultyPort(wiring.Component):
 class BoardTop(wiring.Component):
     """A core, the memory behind it, and the switches for faults between them.
 
+    Parameters
+    ----------
+    config : CoreConfig
+    memory_bytes : int
+    timing : DdrTiming
+    core : wiring.Component
+        What has the ports of a `LifCore`; by default one.
+
     Members
     -------
     s_axil : In(Axi4LiteSignature)
@@ -56,15 +64,16 @@ class BoardTop(wiring.Component):
     dead_read, dead_write, fail_read, fail_write : In(1)
     """
 
-    def __init__(self, config: CoreConfig, memory_bytes: int, timing: DdrTiming = DdrTiming()):
+    def __init__(self, config: CoreConfig, memory_bytes: int, timing: DdrTiming = DdrTiming(), core=None):
         self._config = config
+        self._core = core or LifCore(config)
         self._beats = memory_bytes * 8 // config.bus_bits
         self._timing = timing
         super().__init__({"s_axil": In(Axi4LiteSignature((MAP_SIZE - 1).bit_length())), "irq": Out(1), **{name: In(1) for name in FAULTS}})
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.core = core = LifCore(self._config)
+        m.submodules.core = core = self._core
         m.submodules.ddr = ddr = Ddr(self._config.bus_bits, self._beats, self._timing)
         m.submodules.port = port = FaultyPort(self._config.bus_bits)
         wiring.connect(m, core.m_axi, port.manager)

@@ -83,9 +83,14 @@ class SimulatedDevice(Device):
             del Device._active_device
 
     def read_registers(self, address, length):
+        if length > 4 and address in self._registers:
+            return self.board.read_bytes(address - self._registers.start, length)
         return b"".join(struct.pack("<I", self._read(address + i)) for i in range(0, length, 4))
 
     def write_registers(self, address, data):
+        if len(data) > 4 and address in self._registers:
+            self.board.write_bytes(address - self._registers.start, bytes(data))
+            return
         for i, (value,) in enumerate(struct.iter_unpack("<I", bytes(data))):
             self._write(address + 4 * i, value)
 

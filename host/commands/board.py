@@ -32,6 +32,7 @@ EXAMPLES = """\
   lifarray board info --device sim
   lifarray board run seven.wav three.wav --device golden
   lifarray board throughput --samples 32 --json
+  lifarray board selftest --device serial --port /dev/ttyUSB0
 """
 
 
@@ -49,6 +50,7 @@ def add_arguments(parser):
     parser.add_argument("--bitstream", metavar="NAME.bit", help="instead of the one that the package brought")
     # A board's core is what its bitstream holds.
     parser.add_argument("--config", choices=CONFIGS, metavar="NAME", help=f"of the core of sim and golden: {', '.join(CONFIGS)} (default: demo)")
+    parser.add_argument("--port", metavar="PORT", help="serial port of --device serial (default: the only one of an FTDI chip)")
     parser.add_argument("--clock-mhz", type=_megahertz, metavar="MHZ", help="instead of what the bitstream was built for")
     add_seed(parser)
     add_json(parser)
@@ -62,6 +64,7 @@ def run(args):
         bitstream=args.bitstream,
         config=CONFIGS[args.config] if args.config else None,
         clock_hz=args.clock_mhz and round(args.clock_mhz * 1e6),
+        port=args.port,
     ) as array:
         return {"info": _info, "selftest": _selftest, "run": _run, "throughput": _throughput}[args.action](array, args)
 
@@ -163,7 +166,7 @@ def _throughput(array, args):
     print_table(["stage", "ms an utterance", "share", "operations"], rows)
     core = "no clock" if array.clock_hz is None else f"{report['cycles']:,} cycles at {array.clock_hz / 1e6:g} MHz"
     print(f"\ncore: {core}, beside the other stages; wait is what the program still waited for it")
-    if args.device != "pynq":
+    if args.device not in ("pynq", "serial"):
         print("copy and wait are this computer's, doing what is not a board; front end, encode and decode run the board's code")
     print(f"{report['utterances_per_second']:.1f} utterances/s, {accesses:.1f} register accesses a batch\nran on: {array.runner}")
 

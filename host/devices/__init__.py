@@ -17,11 +17,12 @@ from ..board_errors import BoardError
 DEVICES = {
     "pynq": "the core on a PYNQ board",
     "sim": "the RTL of the core on a simulator, through pynq",
+    "serial": "the core on a ULX3S, at its USB serial port",
     "golden": "the integer model behind the core's registers",
 }
 
 
-def open_device(name: str, *, config=None, bitstream=None, clock_hz=None, lock_file=None, simulator=None):
+def open_device(name: str, *, config=None, bitstream=None, clock_hz=None, lock_file=None, simulator=None, port=None):
     """Open the device called ``name``; `LifArray` explains the options.
 
     Raises
@@ -33,14 +34,20 @@ def open_device(name: str, *, config=None, bitstream=None, clock_hz=None, lock_f
         raise BoardError(f"no device {name!r}: choose {', '.join(DEVICES)}")
     if name != "sim" and simulator is not None:
         raise BoardError(f"simulator = {simulator!r}: device {name!r} has none")
+    if name != "serial" and port is not None:
+        raise BoardError(f"port = {port!r}: device {name!r} has none")
     if name == "golden":
         from .model import ModelDevice
 
         return ModelDevice(config)
+    if name in ("pynq", "serial") and config is not None:
+        raise BoardError("config: a board's core is what its bitstream holds; leave config out")
+    if name == "serial":
+        from .serial_device import open_serial
+
+        return open_serial(port, clock_hz)
     from . import overlay
 
     if name == "sim":
         return overlay.open_simulation(config, simulator, clock_hz, lock_file)
-    if config is not None:
-        raise BoardError("config: a board's core is what its bitstream holds; leave config out")
     return overlay.open_board(bitstream, clock_hz, lock_file)

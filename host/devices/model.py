@@ -10,7 +10,8 @@ from ...golden.lif import ResetMode
 from ...golden.network import Layer
 from ...golden.registers import BY_NAME, CAPABILITIES, MAP_HASH, N_WINDOWS, PAGE_BITS, ErrorCode, field_of
 from ..board_errors import OutOfMemoryError
-from .buffer import WORD_BYTES, Buffer
+from .buffer import WORD_BYTES
+from .shadow import shadow_buffer
 
 PAGE = 1 << PAGE_BITS
 MEMORY_BASE = 0x0010_0000
@@ -19,28 +20,6 @@ MEMORY_BYTES = 1 << 30
 
 class _Stop(Exception):
     """The run ends with an error code, at an address."""
-
-
-class _Shadow(np.ndarray):
-    """The program's side of a buffer; ``memory`` is the core's."""
-
-    def __array_finalize__(self, whole):
-        self.memory = getattr(whole, "memory", None)
-        self.release = getattr(whole, "release", None)
-        self.origin = getattr(whole, "origin", None)
-
-    def _span(self):
-        first = (self.ctypes.data - self.origin) // WORD_BYTES
-        return slice(first, first + len(self))
-
-    def flush(self):
-        self.memory[self._span()] = self
-
-    def invalidate(self):
-        self[:] = self.memory[self._span()]
-
-    def freebuffer(self):
-        self.release()
 
 
 class ModelDevice:
@@ -103,11 +82,14 @@ class ModelDevice:
         address = self._next
         self._next = address + -(-n_bytes // PAGE) * PAGE
         self.buffers[address] = np.zeros(n_words, dtype="<u8")
-        shadow = np.zeros(n_words, dtype="<u8").view(_Shadow)
-        shadow.memory = self.buffers[address]
-        shadow.origin = shadow.ctypes.data
-        shadow.release = lambda: self.buffers.pop(address, None)
-        return Buffer(shadow, address)
+        memory = self.buffers[address]
+        return shadow_buffer(
+            n_words,
+            address,
+            lambda first, words: memory.__setitem__(slice(first, first + len(words)), words),
+            lambda first, n: memory[first : first + n],
+            lambda: self.buffers.pop(address, None),
+        )
 
     def read(self, name):
         self.accesses += 1

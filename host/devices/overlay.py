@@ -9,11 +9,12 @@ from importlib import resources
 from pathlib import Path
 
 from ...golden.errors import UserError
-from ...golden.registers import MAP_SIZE
+from ...golden.registers import field_of
 from ..board_errors import BitstreamError, NoBoardError, NotRootError, OutOfMemoryError
-from ..hwh import CORE_NAME, CORE_VLNV, REGISTER_BASE, hwh
+from ..hwh import CORE_NAME, CORE_VLNV, REGISTER_BASE, address_range, hwh
 from ..lazy import load_board_simulation
 from .buffer import WORD_BYTES, Buffer
+from .local_memory import LocalMemory
 from .lock import CoreLock
 
 INSTEAD = "without a board use device='sim' (simulated RTL) or device='golden' (integer model)"
@@ -50,6 +51,7 @@ class OverlayDevice:
         self._asked_hz = clock_hz
         self._set_clock()
         self._core = _find_core(self._overlay, bitstream)
+        self._local = None
         self._resources = ExitStack()
 
     @property
@@ -75,12 +77,17 @@ class OverlayDevice:
         self._core.write(name, value)
 
     def allocate(self, n_bytes: int) -> Buffer:
-        """A buffer of at least ``n_bytes``.
+        """A buffer of at least ``n_bytes``, in DDR or in the core's local memory.
 
         Raises
         ------
         OutOfMemoryError
         """
+        if self._local is None:
+            local_pages = field_of("CAPS3", self.read("CAPS3"), "local_pages")
+            self._local = LocalMemory(local_pages, self._core.write_bytes, self._core.read_bytes) if local_pages else False
+        if self._local:
+            return self._local.allocate(n_bytes)
         from pynq import allocate
 
         n_words = -(-n_bytes // WORD_BYTES)
@@ -149,8 +156,9 @@ def open_simulation(config=None, simulator=None, clock_hz=None, lock_file=None) 
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lifarray-")))
         bitstream = folder / "lifarray.bit"
         sim.stand_in(bitstream)
-        bitstream.with_suffix(".hwh").write_text(hwh("lifarray", board.clock_hz))
-        pynq_device = sim.SimulatedDevice(board, REGISTER_BASE, MAP_SIZE)
+        local_pages = board.config.local_pages
+        bitstream.with_suffix(".hwh").write_text(hwh("lifarray", board.clock_hz, local_pages))
+        pynq_device = sim.SimulatedDevice(board, REGISTER_BASE, address_range(local_pages))
 
         def sleep(seconds):
             board.sleep(max(1, round(seconds * board.clock_hz)))

@@ -232,7 +232,7 @@ def test_ctrl_c_in_a_run(array, monkeypatch, presses):
 
 
 def test_ctrl_c_does_not_reach_the_simulator(array):
-    (process,) = [board(array)._process]
+    process = board(array)._simulator.process
     assert os.getsid(process.pid) != os.getsid(0)
 
 

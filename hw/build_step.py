@@ -1,0 +1,106 @@
+"""One call of a tool: only if its inputs changed, with a log, and whole or not at all."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from .tools import BuildError, Tool
+
+LAST_LINES = 15
+
+
+def run_step(folder: Path, name: str, tool: Tool, arguments, available, variables=None) -> tuple:
+    """Run a tool on files in ``folder``, unless it has run on the same before.
+
+    It works in a folder of its own, and its files are moved over when it has ended well.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        Of the step; its log is ``NAME.log``.
+    tool : Tool
+    arguments : sequence of str
+    available : set of str
+        Files in ``folder`` that are there for this step: those that the arguments name, or a script (``.ys``) among them,
+        are its inputs.
+    variables : dict of str to path
+        Replaced where an argument has ``$NAME``.
+
+    Returns
+    -------
+    ran : bool
+        Whether it had to run.
+    outputs : list of str
+        Files that it has made.
+
+    Raises
+    ------
+    BuildError
+        The tool failed: its last lines, and where its log is.
+    """
+    inputs = _inputs(folder, arguments, available)
+    stamp = folder / f"{name}.stamp"
+    digest = _digest(tool, arguments, {path: (folder / path).read_bytes() for path in inputs})
+    outputs = _outputs_if_done(folder, stamp, digest)
+    if outputs is not None:
+        return False, outputs
+    stamp.unlink(missing_ok=True)
+    log = folder / f"{name}.log"
+    arguments = [_expand(argument, variables or {}) for argument in arguments]
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder) as work:
+        for path in inputs:
+            os.link(folder / path, Path(work) / path)
+        with open(log, "wb") as file:
+            status = subprocess.run([*tool.command, *arguments], cwd=work, stdin=subprocess.DEVNULL, stdout=file, stderr=file).returncode
+        outputs = sorted(path for path in os.listdir(work) if path not in inputs)
+        if status:
+            # Some tools have a log of their own, with more in it.
+            for path in outputs:
+                if path.endswith((".rpt", ".tim")):
+                    shutil.move(Path(work) / path, folder / path)
+            raise BuildError(f"{name} failed with status {status}; {log} ends with\n{_tail(log)}")
+        for path in outputs:
+            os.replace(Path(work) / path, folder / path)
+    stamp.write_text(json.dumps({"digest": digest, "outputs": {path: _hash(folder / path) for path in outputs}}))
+    return True, outputs
+
+
+def _inputs(folder, arguments, available):
+    names = available & set(arguments)
+    for script in [name for name in names if name.endswith(".ys")]:
+        names |= available & set((folder / script).read_text().split())
+    return sorted(names)
+
+
+def _digest(tool, arguments, contents):
+    digest = hashlib.sha256(repr((tool.version, list(arguments))).encode())
+    for path, data in sorted(contents.items()):
+        digest.update(f"{path} {len(data)} ".encode() + data)
+    return digest.hexdigest()
+
+
+def _outputs_if_done(folder, stamp, digest):
+    if not stamp.exists():
+        return None
+    done = json.loads(stamp.read_text())
+    whole = all((folder / path).is_file() and _hash(folder / path) == sha for path, sha in done["outputs"].items())
+    return sorted(done["outputs"]) if done["digest"] == digest and whole else None
+
+
+def _hash(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _expand(argument, variables):
+    for name, value in variables.items():
+        argument = argument.replace(f"${name}", str(value))
+    return argument
+
+
+def _tail(log):
+    return "\n".join(log.read_text(errors="replace").strip().split("\n")[-LAST_LINES:])

@@ -1,0 +1,43 @@
+"""A core that needs no DDR."""
+
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from lifarray.golden.config import CoreConfig
+
+from .axi import Axi4LiteSignature
+from .core import LifCore
+from .lite_decoder import LiteDecoder
+from .local_memory import WINDOW_BITS, LocalMemory
+
+
+class LocalCore(wiring.Component):
+    """A core with a local memory: one port for the registers and, from ``LOCAL_MEMORY_BASE`` on, the memory.
+
+    Parameters
+    ----------
+    config : CoreConfig
+        With ``local_pages`` above 0.
+
+    Members
+    -------
+    s_axil : In(Axi4LiteSignature(WINDOW_BITS + 1))
+    irq : Out(1)
+    """
+
+    def __init__(self, config: CoreConfig):
+        self._config = config
+        super().__init__({"s_axil": In(Axi4LiteSignature(WINDOW_BITS + 1)), "irq": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.core = core = LifCore(self._config)
+        m.submodules.memory = memory = LocalMemory(self._config.local_pages)
+        m.submodules.decoder = decoder = LiteDecoder(WINDOW_BITS + 1, len(core.s_axil.awaddr), WINDOW_BITS)
+        wiring.connect(m, wiring.flipped(self.s_axil), decoder.manager)
+        wiring.connect(m, decoder.low, core.s_axil)
+        wiring.connect(m, decoder.high, memory.host)
+        wiring.connect(m, core.m_axi, memory.bus)
+        m.d.comb += self.irq.eq(core.irq)
+        return m

@@ -1,0 +1,199 @@
+"""The parts of a build: steps, netlist checks, timing, budgets."""
+
+import json
+import os
+import stat
+import sys
+
+import pytest
+
+from lifarray.golden.boards import BOARDS
+from lifarray.golden.errors import UserError
+from lifarray.hw.build_step import run_step
+from lifarray.hw.netlist import Netlist, check_budget
+from lifarray.hw.timing import module_of, modules_of, read_timing
+from lifarray.hw.tools import CHIPDB, OPENXC7_TOOLS, BuildError, MissingTools, Tool, find_openxc7, pip_tool
+
+UPPERCASE = "import sys; open(sys.argv[2], 'w').write(open(sys.argv[1]).read().upper()); print('done')"
+
+
+def run(folder, tool, arguments, variables=None):
+    """Whether the step had to run."""
+    return run_step(folder, "step", tool, arguments, {"in.txt", "script.ys", "a.txt"}, variables)[0]
+
+
+def python(code, version="1"):
+    return Tool((sys.executable, "-c", code), version)
+
+
+def test_a_step_runs_only_when_something_changed(tmp_path):
+    (tmp_path / "in.txt").write_text("abc")
+    assert run(tmp_path, python(UPPERCASE), ["in.txt", "out.txt"])
+    assert (tmp_path / "out.txt").read_text() == "ABC"
+    assert (tmp_path / "step.log").read_text() == "done\n"
+    assert not run(tmp_path, python(UPPERCASE), ["in.txt", "out.txt"])
+    for change in (
+        lambda: (tmp_path / "in.txt").write_text("abcd"),
+        lambda: (tmp_path / "out.txt").write_text("damaged"),
+        (tmp_path / "out.txt").unlink,
+    ):
+        change()
+        assert run(tmp_path, python(UPPERCASE), ["in.txt", "out.txt"])
+        assert not run(tmp_path, python(UPPERCASE), ["in.txt", "out.txt"])
+    assert run(tmp_path, python(UPPERCASE, version="2"), ["in.txt", "out.txt"])
+    assert run(tmp_path, python(UPPERCASE, version="2"), ["in.txt", "other.txt"])
+    assert sorted(os.listdir(tmp_path)) == ["in.txt", "other.txt", "out.txt", "step.log", "step.stamp"]
+
+
+def test_a_step_that_fails_leaves_no_file_and_says_its_last_lines(tmp_path):
+    (tmp_path / "in.txt").write_text("abc")
+    run(tmp_path, python(UPPERCASE), ["in.txt", "out.txt"])
+    (tmp_path / "in.txt").write_text("new")
+    code = "import sys; open(sys.argv[2], 'w').write('half'); print('first'); print('what went wrong', file=sys.stderr); sys.exit(7)"
+    with pytest.raises(BuildError, match=r"step failed with status 7; .*step\.log ends with\n(.*\n)*what went wrong"):
+        run(tmp_path, python(code), ["in.txt", "out.txt"])
+    assert (tmp_path / "out.txt").read_text() == "ABC", "the old file stays, whole"
+    assert run(tmp_path, python(UPPERCASE), ["in.txt", "out.txt"]), "it is not taken for done"
+
+
+def test_variables_are_replaced_and_files_of_scripts_are_inputs(tmp_path):
+    for name, text in (("script.ys", "read a.txt\nwrite_json out.json"), ("a.txt", "1"), ("out.json", "old")):
+        (tmp_path / name).write_text(text)
+    code = "import sys, os; print(sys.argv[1:], sorted(os.listdir())); open('out.json', 'w').write('new')"
+    assert run(tmp_path, python(code), ["script.ys", "$WHERE/x"], {"WHERE": "/there"})
+    assert (tmp_path / "step.log").read_text() == "['script.ys', '/there/x'] ['a.txt', 'script.ys']\n"
+    (tmp_path / "a.txt").write_text("2")
+    assert run(tmp_path, python(code), ["script.ys", "$WHERE/x"], {"WHERE": "/there"})
+
+
+def write_netlist(path, *cells):
+    names = {f"cell{i}": {"port_directions": {}, "parameters": {}, "connections": {}, **cell} for i, cell in enumerate(cells)}
+    path.write_text(json.dumps({"modules": {"top": {"cells": names}}}))
+    return Netlist(path, "top")
+
+
+GOOD = [{"type": name} for name in ("LUT6", "FDRE", "CARRY4", "RAM64M", "RAM64X1S", "PS7", "BUFG", "OBUFT")]
+
+
+@pytest.mark.parametrize("bad", ["$scopeinfo", "DSP48E1", "RAM32X1S", "MUXF9", "$_DFF_P_", "BUFGCE", "MMCME2_ADV"])
+def test_cells_that_openxc7_must_not_get(tmp_path, bad):
+    write_netlist(tmp_path / "a.json", *GOOD).check_xc7()
+    with pytest.raises(BuildError, match=f"1 \\{bad}" if bad[0] == "$" else f"1 {bad}"):
+        write_netlist(tmp_path / "b.json", *GOOD, {"type": bad}).check_xc7()
+
+
+def test_ninth_bits_are_found(tmp_path):
+    def netlist(**connections):
+        directions = {pin: "output" if pin.startswith("DO") else "input" for pin in connections}
+        ram = {"type": "RAMB36E1", "connections": connections, "port_directions": directions}
+        reader = {"type": "LUT1", "connections": {"I0": [7]}, "port_directions": {"I0": "input"}}
+        return write_netlist(tmp_path / "a.json", ram, reader)
+
+    netlist(DIPADIP=["0", "0", "0", "x"], DOPADOP=[8, 9, 10, 11]).check_xc7()
+    for connections in ({"DIPBDIP": ["0", 3]}, {"DOPADOP": [8, 7]}):
+        with pytest.raises(BuildError, match="ninth bits"):
+            netlist(**connections).check_xc7()
+
+
+def test_resources_and_budgets(tmp_path):
+    netlist = write_netlist(tmp_path / "a.json", *GOOD, {"type": "RAMB18E1"}, {"type": "RAMB36E1"})
+    assert netlist.resources("xc7z020clg400-1") == {"LUT": 6, "FF": 1, "block RAM": 1.5, "DSP": 0}
+    cells = [{"type": name} for name in ("LUT4", "CCU2C", "TRELLIS_FF", "DP16KD", "MULT18X18D")]
+    assert write_netlist(tmp_path / "b.json", *cells).resources("LFE5U-85F") == {"LUT": 3, "FF": 1, "block RAM": 1, "DSP": 1}
+    board = BOARDS["pynq-z2"]
+    check_budget(board, {"LUT": 45_220, "block RAM": 119, "DSP": 0})
+    for over in ({"LUT": 45_221}, {"block RAM": 119.5}, {"DSP": 1}):
+        with pytest.raises(BuildError, match="over the budget"):
+            check_budget(board, over)
+
+
+LOG = """\
+Info: Device utilisation:
+Info: 	          TRELLIS_FF:    4016/  83640     4%
+Info: 	        TRELLIS_COMB:   17665/  83640    21%
+Info: Max frequency for clock 'clk': 41.79 MHz (FAIL at 80.00 MHz)
+Info: Max frequency for clock 'clk': 98.50 MHz (PASS at 80.00 MHz)
+Info: Max frequency for clock 'slow': 30.00 MHz (PASS at 25.00 MHz)
+
+Info: Critical path report for clock 'clk' (posedge -> posedge):
+Info:       type curr  total name
+Info:   clk-to-q  5.61  5.61 Source core.reader.buffer.storage.0.1.DOA3
+Info:    routing  0.84  6.45 Net core.reader.buffer.storage.0.1_DOA3[1] (46,22) -> (47,19)
+Info:                          Sink core.reader.word_LUT4_C_Z.C
+Info:                          Defined in:
+Info:                               cells_map.v:108.23-108.24
+Info:      logic  0.24  6.69 Source core.reader.word_LUT4_C_Z.F
+Info:    routing  1.00  7.69 Net core.reader.word[3] (47,19) -> (51,2)
+Info:                          Sink core.scan_TRELLIS_FF_Q.CE
+Info:      setup  0.10  7.79 Source core.scan_TRELLIS_FF_Q.CE
+Info: 7.79 ns logic
+
+Info: Critical path report for async:
+"""
+
+
+def test_timing_of_a_log(tmp_path):
+    (tmp_path / "log").write_text(LOG)
+    timing = read_timing(tmp_path / "log", ["core", "core.reader", "core.reader.buffer"])
+    assert (timing.fmax_hz, timing.wanted_hz) == (30e6, 25e6), "the clock that is nearest to its limit"
+    assert timing.used == {"TRELLIS_FF": 4016, "TRELLIS_COMB": 17665}
+    (tmp_path / "log").write_text(LOG.replace("30.00 MHz (PASS at 25", "300.00 MHz (PASS at 25"))
+    timing = read_timing(tmp_path / "log", ["core", "core.reader", "core.reader.buffer"])
+    assert (timing.fmax_hz, timing.wanted_hz) == (98.5e6, 80e6)
+    (tmp_path / "log").write_text(LOG[: LOG.index("Info: Critical path report for async")])
+    timing = read_timing(tmp_path / "log", ["core", "core.reader", "core.reader.buffer"])
+    assert timing.path == [("core.reader.buffer", 6.45), ("core.reader", 1.24), ("core", 0.1)]
+    (tmp_path / "log").write_text("Info: nothing")
+    assert read_timing(tmp_path / "log", []) is None
+
+
+def test_names_of_modules():
+    assert modules_of("module \\top\nend\nmodule \\top.a\nmodule \\top.a.b\n", "top") == ["a", "a.b"]
+    assert module_of("a.b.x_LUT4_Z", {"a", "a.b"}) == "a.b"
+    assert module_of("a.bx_TRELLIS_FF_Q", {"a", "a.b"}) == "a"
+    assert module_of("x", {"a"}) == ""
+
+
+def test_finding_openxc7(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    for name in ("CHIPDB_DIR", "ZYNQ7_CHIPDB", "CHIPDB", "PRJXRAY_DB_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(MissingTools, match=f"not on PATH: .*nextpnr-xilinx.*{CHIPDB}.*zynq7"):
+        find_openxc7()
+    with pytest.raises(UserError, match="no folder"):
+        find_openxc7(tmp_path / "nothing")
+    tools = tmp_path / "tools"
+    (tools / "bin").mkdir(parents=True)
+    (tools / "db" / "zynq7").mkdir(parents=True)
+    (tools / "db" / CHIPDB).touch()
+    for name in OPENXC7_TOOLS:
+        (tools / "bin" / name).write_text("#!/bin/sh\n")
+    with pytest.raises(MissingTools, match="xc7frames2bit$"):
+        find_openxc7(tools)     # none of them can be run
+    for name in OPENXC7_TOOLS:
+        (tools / "bin" / name).chmod(stat.S_IRWXU)
+    found = find_openxc7(tools)
+    assert (found.chipdb_dir, found.database_dir) == (tools / "db", tools / "db")
+    monkeypatch.setenv("PATH", str(tools / "bin"))
+    monkeypatch.setenv("CHIPDB_DIR", str(tools / "db"))
+    monkeypatch.setenv("PRJXRAY_DB_DIR", str(tools / "db"))
+    assert find_openxc7().tools["fasm2frames"].command == (str(tools / "bin" / "fasm2frames"),)
+
+
+def test_pip_tools():
+    pytest.importorskip("pyosys")
+    assert pip_tool("yosys").version.startswith("pyosys ")
+    with pytest.raises(KeyError):
+        pip_tool("vivado")
+
+
+def test_pll():
+    pytest.importorskip("amaranth_boards")
+    from lifarray.hw.boards.ulx3s import pll_parameters
+
+    for clock_hz in (25_000_000, 50_000_000, 80_000_000, 100_000_000, 62_500_000):
+        p = pll_parameters(25_000_000, clock_hz)
+        assert 25_000_000 * p["p_CLKFB_DIV"] == clock_hz * p["p_CLKI_DIV"]
+        assert 400e6 <= clock_hz * p["p_CLKOP_DIV"] <= 800e6
+    with pytest.raises(UserError, match="clock_hz = 33333333"):
+        pll_parameters(25_000_000, 33_333_333)
