@@ -180,6 +180,9 @@ REGISTERS = (
 
 BY_NAME = {register.name: register for register in REGISTERS}
 
+CAPABILITIES = tuple(register.name for register in REGISTERS if register.name.startswith("CAPS"))
+"""Registers whose fields are parameters of the core's `CoreConfig`."""
+
 MAP_SIZE = 0x1000
 """Bytes of address space that the registers take."""
 
