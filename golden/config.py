@@ -153,8 +153,8 @@ CONFIGS = {
         current_bits=20,
         vmem_bits=20,
         ports=2,
-        ways=4,
-        window_rows=16,
+        ways=2,
+        window_rows=32,
         list_words=16384,
     ),
     "paper-int8": CoreConfig(
