@@ -16,7 +16,7 @@ def test_info(lifarray):
     status, out, _ = lifarray("board", "info", "--device", "golden", "--config", "small")
     assert status == 0 and "the integer model" in out
     info = json.loads(lifarray("board", "info", "--device", "golden", "--json")[1])
-    assert (info["runner"], info["lanes"], info["clock_hz"]) == ("the integer model", 56, None)
+    assert (info["runner"], info["lanes"], info["clock_hz"]) == ("the integer model", 112, None)
 
 
 def test_selftest(lifarray, monkeypatch):
@@ -74,7 +74,7 @@ def test_throughput(lifarray, network_file):
         (["board"], "required: ACTION"),
         (["board", "info", "x.wav"], "takes no files"),
         (["board", "info", "--clock-mhz", "0"], "not a clock in MHz"),
-        (["board", "info", "--device", "serial"], "invalid choice: 'serial'"),
+        (["board", "info", "--device", "cable"], "invalid choice: 'cable'"),
         (["board", "info", "--config", "small"], ""),
         (["board", "info"], "use device='"),
     ],

@@ -29,8 +29,8 @@ def test_info_as_json(lifarray, network, network_file):
     }
     weight = network.layers[0].weight.astype(int)
     assert first["current_range"] == [weight.clip(max=0).sum(axis=0).min(), weight.clip(min=0).sum(axis=0).max()]
-    # demo: 56 lanes; 24 and 16 neurons take a tile each, 784 take 14.
-    assert found["cores"]["demo"] == {"weight_bytes": 56 * (156 + 24 + 14 * 16), "refusal": None}
+    # demo: 112 lanes; 24 and 16 neurons take a tile each, 784 take 7.
+    assert found["cores"]["demo"] == {"weight_bytes": 112 * (156 + 24 + 7 * 16), "refusal": None}
     assert found["cores"]["int4"]["weight_bytes"] is None
     assert "4-bit" in found["cores"]["int4"]["refusal"]
 
@@ -97,7 +97,7 @@ def test_simulate(lifarray, network_file, fake_sim):
     arguments = ["simulate", "--network", network_file, "--samples", 5]
     status, out, err = lifarray(*arguments, "--json")
     found = json.loads(out)
-    assert (status, err, found["mismatches"], found["simulator"], found["lanes"]) == (0, "", 0, "Stand-in 1.0", 56)
+    assert (status, err, found["mismatches"], found["simulator"], found["lanes"]) == (0, "", 0, "Stand-in 1.0", 112)
     assert found["counters"] == [{"cycles": 1000, "events": 7}] * 2
     status, out, _ = lifarray(*arguments)
     assert status == 0
@@ -117,7 +117,7 @@ def test_simulate_adapts_the_core_to_the_lanes(lifarray, fake_sim):
 @pytest.mark.parametrize("lanes", [None, 1, 1024])
 @pytest.mark.parametrize("config", CONFIGS)
 def test_random_networks_fit_the_core(config, lanes):
-    config = CONFIGS[config].with_(lanes=lanes, fire_units=1) if lanes else CONFIGS[config]
+    config = CONFIGS[config].with_(lanes=lanes, fire_units=1, ports=1) if lanes else CONFIGS[config]
     networks = [simulate.random_network(np.random.default_rng(seed), config) for seed in range(30)]
     for network in networks:
         network.check_fits(config)
