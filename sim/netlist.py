@@ -20,7 +20,7 @@ from amaranth.lib.wiring import In, Out
 from lifarray.golden.config import CoreConfig
 from lifarray.golden.errors import ToolError, UserError
 from lifarray.golden.registers import MAP_SIZE
-from lifarray.hw.axi import Axi3Signature, Axi4LiteSignature
+from lifarray.hw.axi import ID_MEMBERS, Axi3Signature, Axi4LiteSignature
 from lifarray.hw.local_memory import WINDOW_BITS
 from lifarray.hw.ps7 import GP_ID_BITS, HP_PORTS
 
@@ -214,7 +214,7 @@ class ZynqNetlist(wiring.Component):
             if name.endswith("size"):
                 signal = signal[:2]
             drives = (member.flow == Out) == manager
-            if manager and name.endswith("id") and not drives:
+            if manager and name in ID_MEMBERS and not drives:
                 signal = Cat(signal, Const(0, 5))
             pins[f"{'o' if drives else 'i'}_{prefix}{name.upper()}"] = signal
         return pins
