@@ -22,6 +22,8 @@ class Board:
         Pages of 4 KB of local memory, unless told otherwise.
     config : str
         Name of the configuration, unless told otherwise.
+    local_config : str
+        The same, with a local memory.
     capacity : dict of str to float
         What the device has: "LUT", "FF", "block RAM", "DSP".
     budget : dict of str to float
@@ -36,6 +38,7 @@ class Board:
     memories: tuple
     local_pages: int
     config: str
+    local_config: str
     capacity: dict
     budget: dict = field(default_factory=dict)
     minimum_hz: "int | None" = None
@@ -51,7 +54,7 @@ _XC7Z020 = {"LUT": 53_200, "FF": 106_400, "block RAM": 140, "DSP": 220}
 _LFE5U_85F = {"LUT": 83_640, "FF": 83_640, "block RAM": 208, "DSP": 156}
 
 BOARDS = {
-    "pynq-z2": Board("PYNQ-Z2", "xc7z020clg400-1", 100_000_000, ("ddr", "local"), 112, "demo", _XC7Z020, {"DSP": 0.0}),
-    "pynq-z1": Board("PYNQ-Z1", "xc7z020clg400-1", 100_000_000, ("ddr", "local"), 112, "demo", _XC7Z020, {"DSP": 0.0}),
-    "ulx3s-85f": Board("ULX3S with an LFE5U-85F", "LFE5U-85F-6BG381C", 80_000_000, ("local",), 64, "small", _LFE5U_85F, minimum_hz=80_000_000),
+    "pynq-z2": Board("PYNQ-Z2", "xc7z020clg400-1", 100_000_000, ("ddr", "local"), 104, "demo", "small", _XC7Z020, {"DSP": 0.0}),
+    "pynq-z1": Board("PYNQ-Z1", "xc7z020clg400-1", 100_000_000, ("ddr", "local"), 104, "demo", "small", _XC7Z020, {"DSP": 0.0}),
+    "ulx3s-85f": Board("ULX3S with an LFE5U-85F", "LFE5U-85F-6BG381C", 80_000_000, ("local",), 64, "small", "small", _LFE5U_85F, minimum_hz=80_000_000),
 }

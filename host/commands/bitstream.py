@@ -128,7 +128,7 @@ def make_design(args, hw):
     if memory != "local" and args.local_pages:
         raise UserError("--local-pages: only a local memory has pages; add --memory local")
     sizes = _sizes(args.network_size) if args.network_size else None
-    config = best_config(sizes, args.bits) if sizes else CONFIGS[args.config or board.config]
+    config = best_config(sizes, args.bits) if sizes else CONFIGS[args.config or (board.local_config if memory == "local" else board.config)]
     if memory == "local":
         pages = args.local_pages or (network_pages(sizes, args.bits, config) if sizes else board.local_pages)
         config = config.with_(local_pages=pages, ports=1)
