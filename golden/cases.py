@@ -163,7 +163,7 @@ CASES = {
         Case("ae-thin-batch4-resident", f"{_AE}: 4, trained to spike less", "fast", autoencoder("mnist-ae-int4-thin", 4)),
         Case("ae-batch1-streamed", f"{_AE}: 1, weights from memory", "fast", autoencoder("mnist-ae-int4", 1), False),
         Case("ae-batch4-streamed", f"{_AE}: 4, weights from memory", "fast", autoencoder("mnist-ae-int4", 4), False),
-        Case("audio-demo", "the network 'demo', T=60, an FSDD recording", "demo", demo),
+        Case("audio-demo", "the network 'demo', T=60, an FSDD recording", "audio", demo),
         Case("classifier-784-128-10", "784-128-10, T=100, an MNIST test image", "fast", classifier),
         Case("audio-paper-int4", _PAPER, "paper", paper(4)),
         Case("audio-paper-int8", _PAPER, "paper-int8", paper(8)),

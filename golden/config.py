@@ -89,12 +89,12 @@ class CoreConfig:
         )
         require(4 <= self.vmem_bits <= 32, f"vmem_bits = {self.vmem_bits}, must be 4 to 32")
         require(self.bus_bits in (32, 64), f"bus_bits = {self.bus_bits}, must be 32 or 64")
-        require(0 <= self.local_pages < 1 << 16, f"local_pages = {self.local_pages}, must be 0 to 65535")
         require(
             self.ports == 1 or (self.ports == 2 and self.row_words(self.weight_bits) > 1),
             f"ports = {self.ports}, must be 1, or 2 where a weight row has more than one 64-bit word",
         )
         require(1 <= self.ways <= 4, f"ways = {self.ways}, must be 1 to 4")
+        require(0 <= self.local_pages < 1 << 16, f"local_pages = {self.local_pages}, must be 0 to 65535")
         lowest = {"window_rows": 4, "store_rows": 2 * RING_ROWS, "list_words": 16, "weight_fifo_words": 32, "stream_fifo_words": 32}
         highest = {"window_rows": 32, "store_rows": 1 << 15}
         for name, low in lowest.items():

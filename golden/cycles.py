@@ -49,7 +49,9 @@ class LayerCost:
     idle: dict
 
 
-def network_cost(network: Network, spikes, config: CoreConfig, timing: DdrTiming = DdrTiming(), resident=None, rasters=None) -> list:
+def network_cost(
+    network: Network, spikes, config: CoreConfig, timing: DdrTiming = DdrTiming(), resident=None, rasters=None, tick=lambda: None
+) -> list:
     """Cost of each layer in each pass of samples.
 
     Parameters
@@ -62,6 +64,8 @@ def network_cost(network: Network, spikes, config: CoreConfig, timing: DdrTiming
         As in `Program`.
     rasters : list of bool [n_samples, n_steps, fan_in]
         The input of each layer, if known; else the integer model runs.
+    tick : function
+        Called for each tile of each layer and pass.
 
     Returns
     -------
@@ -73,7 +77,7 @@ def network_cost(network: Network, spikes, config: CoreConfig, timing: DdrTiming
         rasters = layer_inputs(network, spikes)
     return [
         [
-            layer_cost(layer, raster[group.start : group.stop], config, timing, program.resident)
+            layer_cost(layer, raster[group.start : group.stop], config, timing, program.resident, tick)
             for layer, raster in zip(network.layers, rasters)
         ]
         for group in program.groups
@@ -85,7 +89,7 @@ def layer_inputs(network: Network, spikes) -> list:
     return [spikes, *(result.spikes for result in network.run(spikes)[:-1])]
 
 
-def layer_cost(layer, spikes, config: CoreConfig, timing: DdrTiming, resident: bool) -> LayerCost:
+def layer_cost(layer, spikes, config: CoreConfig, timing: DdrTiming, resident: bool, tick=lambda: None) -> LayerCost:
     """Cost of a layer on the spikes of one pass of samples (bool [n_samples, n_steps, fan_in])."""
     n_samples, n_steps, _ = spikes.shape
     words = pack(spikes).reshape(passes(n_steps), -1)
@@ -99,6 +103,7 @@ def layer_cost(layer, spikes, config: CoreConfig, timing: DdrTiming, resident: b
         bias_rows=layer.bias_rows,
         weight_bits=layer.weight_bits,
         resident=resident,
+        tick=tick,
     )
     cycles = model.run() + LAYER_START + sum(timing.latency_cycles) // 2
     tiles = config.tiles(layer.n_neurons)

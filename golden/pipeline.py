@@ -7,7 +7,6 @@ from the simulated core's by a few.
 """
 
 from collections import deque
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -15,6 +14,8 @@ from .config import RING_ROWS, SLOTS, CoreConfig
 from .timing import DdrTiming
 
 BURST_WORDS = 16
+STRIPE_WORDS = 64
+"""Words of a raster that one port reads before the other goes on."""
 OUTSTANDING = 16
 """Bursts that a stream of the core has under way at most."""
 READ_PATH = 7
@@ -33,16 +34,34 @@ WRITE_BURST = 4
 """Cycles of a burst that is written, besides its words."""
 
 
+class Bandwidth:
+    """What all ports share: when memory has time for the next word."""
+
+    def __init__(self, timing: DdrTiming):
+        self._word_cycles = 8 / timing.bytes_per_cycle
+        self._free = 0.0
+        self.writes = deque()           # bursts: (cycle, words)
+
+    def take(self, start, n_words):
+        """Move words from ``start`` on; when they are through."""
+        self._free = max(self._free, start) + n_words * self._word_cycles
+        return self._free
+
+    def step(self, now):
+        """Let a burst be written, if there is one."""
+        if self.writes and self.writes[0][0] <= now:
+            self.take(*self.writes.popleft())
+
+
 class Port:
     """The reading side of a memory port: a burst may be asked for in a cycle, and is answered in order."""
 
-    def __init__(self, timing: DdrTiming, shared, beat_bytes, rng):
+    def __init__(self, timing: DdrTiming, bandwidth: Bandwidth, beat_bytes, rng):
         low, high = timing.latency_cycles
         self._latency = rng.integers(low, high + 1, 1 << 12).tolist()
         self._outstanding = min(OUTSTANDING, timing.outstanding)
         self._word_cycles = 8 // beat_bytes
-        self._word_share = 8 / timing.bytes_per_cycle
-        self._shared = shared           # bandwidth of all ports: when it is free
+        self._bandwidth = bandwidth
         self._free = 0.0
         self._ends = deque()            # of bursts of weights under way
         self.weights = deque()          # bursts of weights not asked for yet: (words, arrivals of rows or None)
@@ -72,8 +91,7 @@ class Port:
     def _ask(self, now, n_words):
         """Cycles in which a burst's first and last word are here."""
         start = max(self._free, now + self._latency[now & 0xFFF] + READ_PATH)
-        self._shared.free = max(self._shared.free, start) + n_words * self._word_share
-        self._free = max(start + n_words * self._word_cycles, self._shared.free)
+        self._free = max(start + n_words * self._word_cycles, self._bandwidth.take(start, n_words))
         self.words += n_words
         return start, self._free
 
@@ -92,6 +110,8 @@ class LayerModel:
         Its weights are in the core.
     seed : int
         Of memory's latencies.
+    tick : function
+        Called when a tile is done.
 
     Members
     -------
@@ -113,8 +133,10 @@ class LayerModel:
         weight_bits,
         resident,
         seed=0,
+        tick=lambda: None,
     ):
         self.config = config
+        self._tick = tick
         self._latency = sum(timing.latency_cycles) // 2
         self.words = words
         self.tiles = [min(config.lanes, n_neurons - first) for first in range(0, n_neurons, config.lanes)]
@@ -129,11 +151,12 @@ class LayerModel:
         n_words = config.row_words(weight_bits)
         first = -(-config.row_words(config.weight_bits) // config.ports)
         self.parts = [part for part in (min(n_words, first), n_words - first) if part > 0]
-        shared, rng = SimpleNamespace(free=0.0), np.random.default_rng(seed)
-        self.ports = [Port(timing, shared, config.bus_bits // 8, rng) for _ in range(config.ports)]
+        self._bandwidth = Bandwidth(timing)
+        rng = np.random.default_rng(seed)
+        self.ports = [Port(timing, self._bandwidth, config.bus_bits // 8, rng) for _ in range(config.ports)]
         self.now = 0
         self.idle = {"weight": 0, "input": 0, "fire": 0}
-        self._work = deque()            # (cycle from which it may load, spikes, segment that ends with it)
+        self._work = deque()            # (cycle from which it may load, spikes, slots of the segment that ends with it)
         self._arrivals = [deque() for _ in self.parts]
         self._requested = 0             # rows on their way
         self._credit = True             # one more slot may be captured
@@ -144,6 +167,7 @@ class LayerModel:
         """Cycles from the layer's start until its output is in memory."""
         parts = [self._window(), self._fire(), self._scanner()]
         while not self._done:
+            self._bandwidth.step(self.now)
             for port in self.ports:
                 port.step(self.now)
             for part in parts:
@@ -182,7 +206,7 @@ class LayerModel:
                                 yield
                     while len(self._work) >= WORK_FIFO:
                         yield
-                    self._work.append((self.now + WORK_PATH, 0, (first, end, not split)))
+                    self._work.append((self.now + WORK_PATH, 0, mask))
                     yield from _wait(3)
                 yield from _wait(1)
             yield from _wait(1)
@@ -191,21 +215,22 @@ class LayerModel:
 
     def _raster(self, p, slots):
         """Words of the raster, then of the bias rows; None in cycles in which memory brings none."""
-        port = self.ports[0]
         used = (1 << slots) - 1
         words = (self.words[p] & np.uint64(used)).tolist()
-        port.raster_left, port.raster_room = len(words), self.config.stream_fifo_words
-        at = here = 0
-        arrives = 0
-        while at < len(words):
-            if not here and port.raster:
+        stripes = [words[at : at + STRIPE_WORDS] for at in range(0, len(words), STRIPE_WORDS)]
+        for i, port in enumerate(self.ports):
+            port.raster_left = sum(map(len, stripes[i :: len(self.ports)]))
+            port.raster_room = self.config.stream_fifo_words
+        for i, stripe in enumerate(stripes):
+            port = self.ports[i % len(self.ports)]
+            for word in stripe:
+                while not port.raster or port.raster[0][0] > self.now:
+                    yield None
                 arrives, here = port.raster.popleft()
-            if here and arrives <= self.now:
-                yield words[at]
-                at, here, arrives = at + 1, here - 1, arrives + 1
+                if here > 1:
+                    port.raster.appendleft((arrives + 1, here - 1))
                 port.raster_room += 1
-            else:
-                yield None
+                yield word
         for _ in range(self.bias_rows):
             yield used
 
@@ -220,7 +245,7 @@ class LayerModel:
             for port, part, arrivals in zip(self.ports, self.parts, self._arrivals):
                 for left in range(part, 0, -BURST_WORDS):
                     port.weights.append((min(BURST_WORDS, left), arrivals if left <= BURST_WORDS else None))
-        self._work.append((self.now + WORK_PATH, word, None))
+        self._work.append((self.now + WORK_PATH, word, 0))
         yield
 
     def _row_is_here(self):
@@ -239,11 +264,12 @@ class LayerModel:
         entries = [0] * n_entries       # spikes, a bit a slot
         columns = [0] * SLOTS           # the same, a bit an entry
         tail = 0
-        pending = pending_seen = 0      # slots with a spike; the core sees both a cycle late
+        old = new = seen = 0            # slots with a spike of an old row, of a young one; what the core sees, a cycle late
         full = full_seen = 0            # entries with a spike
-        after = 0
+        young = 0                       # entries that were loaded while slots were emitted
+        closed = 0                      # slots that are still to be emitted, and closed to young rows
         emitting = last_emission = False
-        first = end = shared = 0        # of the segment that is completed
+        after = 0
         chosen = emission = False       # stage 1
         slot = 0
         waits = waits_emission = False  # stage 2
@@ -255,21 +281,21 @@ class LayerModel:
             moves = waits and (not visiting or ends)
             taken = chosen and (not waits or moves)
 
-            loaded, segment = 0, None
+            loaded = segment = 0
             here = work and work[0][0] <= self.now
             if here:
                 _, word, segment = work[0]
                 if segment:
-                    segment = None if emitting else segment
-                elif not ((waits_rows | rows | full_seen) >> tail & 1 or (emitting and shared)) and self._row_is_here():
+                    segment = 0 if emitting else segment
+                elif not (waits_rows | rows | full_seen) >> tail & 1 and self._row_is_here():
                     self._take_row()
                     loaded = word
                 if loaded or segment:
                     work.popleft()
             if not visiting:
-                waits_row = here and not emitting and not loaded and not segment
+                waits_row = here and not loaded and not segment
                 self.idle["fire" if emitting and not self._credit else "weight" if waits_row else "input"] += 1
-            pending_next, full_next = pending, full | (loaded and 1 << tail)
+            seen_next, full_next = old | new & ~closed, full | (loaded and 1 << tail)
 
             if visiting:
                 if ends:
@@ -285,10 +311,13 @@ class LayerModel:
                 rows, left = waits_rows, waits_rows.bit_count()
 
             if taken:
-                waits_rows, waits_emission = columns[slot], emission
+                waits_emission = emission
+                waits_rows = columns[slot] & ~young if emission or closed >> slot & 1 else columns[slot]
                 waits = emission or waits_rows != 0
-                columns[slot] = 0
-                pending &= ~(1 << slot)
+                columns[slot] ^= waits_rows
+                old &= ~(1 << slot)
+                if not columns[slot]:
+                    new &= ~(1 << slot)
                 rest = waits_rows
                 while rest:
                     e = rest.bit_length() - 1
@@ -297,27 +326,31 @@ class LayerModel:
                     if not entries[e]:
                         full &= ~(1 << e)
                 if emission and last_emission:
-                    emitting = False
+                    emitting, young, old, new = False, 0, old | new, 0
             elif moves:
                 waits, waits_rows = False, 0
 
             if not chosen or taken:
-                emission = emitting and self._credit
-                chosen = emission or pending_seen != 0
-                if emission:
-                    slot = first
-                    last_emission = first == end - 1
-                    first += 1
-                    self._credit = False
-                elif chosen:
-                    ahead = pending_seen & after or pending_seen
+                emission = closed != 0 and self._credit
+                chosen = emission or seen != 0
+                ahead = closed if emission else seen & after or seen
+                if chosen:
                     slot = (ahead & -ahead).bit_length() - 1
-                after = -2 << slot
+                    after = -2 << slot
+                if emission:
+                    closed &= closed - 1
+                    last_emission = closed == 0
+                    self._credit = False
 
             if loaded:
                 entries[tail] = loaded
                 full |= 1 << tail
-                pending |= loaded
+                if emitting:
+                    young |= 1 << tail
+                    new |= loaded
+                else:
+                    young &= ~(1 << tail)
+                    old |= loaded
                 rest = loaded
                 while rest:
                     s = rest.bit_length() - 1
@@ -325,9 +358,8 @@ class LayerModel:
                     columns[s] |= 1 << tail
                 tail = (tail + 1) % n_entries
             if segment:
-                emitting = True
-                first, end, shared = segment
-            pending_seen, full_seen = pending_next, full_next
+                emitting, closed = True, segment
+            seen, full_seen = seen_next, full_next
             yield
 
     def _fire(self):
@@ -348,7 +380,12 @@ class LayerModel:
                 yield from _wait(FIRE_PATH)
                 while written > self.now:
                     yield
-                written = self.now + n_neurons + WRITE_BURST * -(-n_neurons // BURST_WORDS)
+                written = self.now
+                for left in range(n_neurons, 0, -BURST_WORDS):
+                    burst = min(left, BURST_WORDS)
+                    written += burst + WRITE_BURST
+                    self._bandwidth.writes.append((written - burst, burst))
+            self._tick()
         yield from _wait(written - self.now + self._latency)
         self._done = True
         yield

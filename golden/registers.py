@@ -178,10 +178,10 @@ REGISTERS = (
     *(register for i in range(N_WINDOWS) for register in _window(i)),
 )
 
+BY_NAME = {register.name: register for register in REGISTERS}
+
 CAPABILITIES = tuple(register.name for register in REGISTERS if register.name.startswith("CAPS"))
 """Registers whose fields are parameters of the core's `CoreConfig`."""
-
-BY_NAME = {register.name: register for register in REGISTERS}
 
 MAP_SIZE = 0x1000
 """Bytes of address space that the registers take."""

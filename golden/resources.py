@@ -17,6 +17,12 @@ MAPPED = Path(__file__).with_name("mapped.json")
 BRAM_BITS = 1 << 15
 """Of one RAMB36, without the ninth bits."""
 
+LISTED_BITS = 88
+"""Of an entry of the raster list, in whole bytes that are used."""
+
+LISTED_IN_BRAM = 64
+"""A shorter list is distributed RAM."""
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -94,5 +100,5 @@ def _fit(features, measured):
 def _block_rams(c: CoreConfig) -> int:
     """Weight store, raster list, a word a unit and lane, and the readers' buffers."""
     column = ceil(64 * c.store_rows / BRAM_BITS)
-    listed = ceil(96 * c.list_words / BRAM_BITS)
-    return c.row_words(c.weight_bits) * column + listed + c.fire_units + 1 + c.ports
+    listed = ceil(LISTED_BITS * c.list_words / BRAM_BITS) if c.list_words >= LISTED_IN_BRAM else 0
+    return c.row_words(c.weight_bits) * column + listed + c.fire_units + 2 * c.ports

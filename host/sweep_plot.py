@@ -1,7 +1,7 @@
 """The plot of ``lifarray bench core --sweep``."""
 
 from ..golden.errors import UserError, need
-from .output import whole_file
+from ..golden.files import whole_file
 
 LABELS = {"density": "spikes an input and step", "n_in": "inputs", "n_out": "neurons", "n_steps": "time steps"}
 

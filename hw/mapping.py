@@ -32,7 +32,7 @@ LUTS = {
     "RAM128X1D": 4,
     "RAM256X1S": 4,
 }
-"""LUTs that a cell takes. LUT5 pairs that could share a LUT6 are not merged: placement does that."""
+"""LUTs that a cell takes. Small ones that could share a LUT count as one each: placement pairs them."""
 
 FLIP_FLOPS = ("FDRE", "FDSE", "FDCE", "FDPE")
 BLOCK_RAMS = {"RAMB36E1": 1.0, "RAMB18E1": 0.5}
@@ -46,11 +46,8 @@ for command in sys.argv[1:]:
     ys.run_pass(command, design)
 """
 
-
-def map_core(config: CoreConfig) -> tuple:
-    """Map a core: its `Resources`, and how often each cell occurs (dict).
-
-    Takes minutes, and for hundreds of lanes gigabytes.
+def map_core(config: CoreConfig) -> Resources:
+    """Map a core. Takes minutes, and for hundreds of lanes gigabytes.
 
     Raises
     ------
@@ -65,14 +62,13 @@ def map_core(config: CoreConfig) -> tuple:
         source, report = Path(temporary) / "core.il", Path(temporary) / "stat.json"
         source.write_text(convert(LifCore(config), name="core", emit_src=False))
         commands = [f"read_rtlil {source}", SYNTHESIS, f"tee -q -o {report} stat -json"]
-        done = subprocess.run([sys.executable, "-c", RUN_SCRIPT, *commands], capture_output=True, text=True)
+        done = subprocess.run([sys.executable, "-c", RUN_SCRIPT, *commands], capture_output=True, text=True, cwd=temporary)
         if done.returncode:
             raise RuntimeError(f"yosys failed on {config}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-        cells = json.loads(report.read_text())["design"]["num_cells_by_type"]
-    return count(cells), cells
+        return count(json.loads(report.read_text())["design"]["num_cells_by_type"])
 
 
-def count(cells: dict) -> Resources:
+def count(cells) -> Resources:
     """Resources of a mapped design, from how often each cell occurs."""
     return Resources(
         lut=sum(n * LUTS.get(name, 0) for name, n in cells.items()),

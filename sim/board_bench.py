@@ -5,11 +5,11 @@ how fast its computer is.
 """
 
 import cocotb
-from cocotb.triggers import ClockCycles
+from cocotb.triggers import ClockCycles, Timer
 
 from .board_top import FAULTS
-from .served_bench import serve, sleep
-from .testbench import Testbench
+from .served_bench import serve
+from .testbench import CLOCK_NS, Testbench
 
 
 class Board(Testbench):
@@ -45,7 +45,7 @@ class Board(Testbench):
         await ClockCycles(self.dut.clk, 2)
 
     async def do_sleep(self, cycles):
-        await sleep(self, cycles)
+        await Timer(cycles * CLOCK_NS, "ns")
 
     async def do_reset(self):
         await self.reset()

@@ -10,8 +10,7 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, Event, FallingEdge, First, Timer
 
-from .board_process import BUSY
-from .served_bench import serve, sleep
+from .served_bench import serve
 from .testbench import CLOCK_NS
 
 
@@ -53,7 +52,6 @@ class Line:
             data = b""
         for byte in data:
             byte = self._disturbed(byte)
-            self.host.send(BUSY)
             for bit in (0, *(byte >> i & 1 for i in range(8)), 1):
                 self._rx.value = bit
                 await Timer(self._bit_ns, "ns")
@@ -64,7 +62,6 @@ class Line:
         while len(self._received) < n_bytes and not expired.done():
             self._arrival.clear()
             await First(self._arrival.wait(), expired)
-            self.host.send(BUSY)
         if not expired.done():
             expired.cancel()
         data, self._received = bytes(self._received[:n_bytes]), self._received[n_bytes:]
@@ -75,7 +72,7 @@ class Line:
         self._received.clear()
 
     async def do_sleep(self, cycles):
-        await sleep(self, cycles)
+        await Timer(cycles * CLOCK_NS, "ns")
 
     async def do_noise(self, flip_share):
         """Flip a bit in that share of the bytes, both ways."""

@@ -4,13 +4,14 @@ import os
 import signal
 from multiprocessing.connection import Client
 
+import cocotb
 from cocotb.triggers import Timer
 
 from .board_process import BUSY, DONE
 from .testbench import CLOCK_NS
 
-SLEEP_CYCLES = 10_000
-"""Longest sleep without a sign of life."""
+ALIVE_CYCLES = 10_000
+"""Cycles between two signs of life."""
 
 
 async def serve(bench):
@@ -18,8 +19,8 @@ async def serve(bench):
     # Ctrl-C is for the program that uses the board.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with Client(os.environ["LIFARRAY_BOARD"], family="AF_UNIX") as host:
-        bench.host = host
         host.send("ready")
+        cocotb.start_soon(_show_life(host))
         while True:
             try:
                 name, *arguments = host.recv()
@@ -28,8 +29,8 @@ async def serve(bench):
             host.send((DONE, await getattr(bench, f"do_{name}")(*arguments)))
 
 
-async def sleep(bench, cycles):
-    """Let clock cycles pass, and say now and then that they do."""
-    for first in range(0, cycles, SLEEP_CYCLES):
-        await Timer(min(SLEEP_CYCLES, cycles - first) * CLOCK_NS, "ns")
-        bench.host.send(BUSY)
+async def _show_life(host):
+    """Time passes only while a request is served, so this is sent only then."""
+    while True:
+        await Timer(ALIVE_CYCLES * CLOCK_NS, "ns")
+        host.send(BUSY)

@@ -5,6 +5,7 @@ import sys
 
 from ...golden.cases import CASES, SPIKER_PLUS, case
 from ...golden.errors import UserError
+from ...golden.files import require_writable
 from ...golden.timing import DdrTiming
 from ..lazy import load_sweep, load_throughput
 from ..options import add_data_dir, add_json, add_simulator, positive
@@ -66,6 +67,8 @@ def run(args):
         raise UserError("--latency {} {}: the shorter one goes first".format(*args.latency))
     if args.plot and not args.sweep:
         raise UserError("--plot draws the sweep: add --sweep")
+    if args.plot:
+        require_writable(args.plot, "--plot")
     if args.list:
         return list_cases(args)
     timing = DdrTiming(tuple(args.latency), args.outstanding, args.bandwidth)
@@ -86,7 +89,10 @@ def run_cases(args, timing):
     for c in cases:
         if not args.json:
             print(f"{c.name}: {c.about}", file=sys.stderr)
-        measured.append((c, throughput.measure_case(c, timing, data_dir=args.data_dir, simulator=args.simulator, progress=not args.json)))
+        m = throughput.measure_case(c, timing, data_dir=args.data_dir, simulator=args.simulator, progress=not args.json)
+        measured.append((c, m))
+        if not args.json:
+            print(f"  {m.cycles:,} cycles, efficiency {m.efficiency:.3f}, {m.mismatches} mismatches", file=sys.stderr)
     if args.json:
         print_json([as_json(c, m, args.clock_mhz) for c, m in measured])
     else:

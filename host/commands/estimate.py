@@ -11,7 +11,7 @@ from ...golden.boards import BOARDS
 from ...golden.cases import case
 from ...golden.config import CONFIGS
 from ...golden.cycles import layer_inputs, network_cost
-from ...golden.encode import poisson
+from ...golden.encode import poisson, samples_per_pass
 from ...golden.errors import UserError
 from ...golden.explore import Explorer, widths
 from ...golden.progress import progress
@@ -97,7 +97,7 @@ def run(args):
     else:
         for lanes in args.lanes or [config.lanes]:
             core = config.with_(lanes=lanes, fire_units=gcd(lanes, config.fire_units)) if lanes != config.lanes else config
-            costs = network_cost(network, spikes, core, resident=False if args.streamed else stays, rasters=rasters)
+            costs = cost_with_progress(network, spikes, core, False if args.streamed else stays, rasters)
             cycles = sum(layer.cycles for layers in costs for layer in layers)
             resident = all(layer.weight_bytes == 0 for layer in costs[0])
             rows.append(describe(core, resident, resources(core), cycles, len(spikes), board, args.clock_mhz))
@@ -116,6 +116,16 @@ def run(args):
     print_rows(rows, board)
     if layers and len(rows) == 1:
         print_layers(layers)
+
+
+def cost_with_progress(network, spikes, config, resident, rasters):
+    """`network_cost`, with a bar over the tiles."""
+    n_passes = -(-len(spikes) // samples_per_pass(spikes.shape[1]))
+    tiles = n_passes * sum(config.tiles(layer.n_neurons) for layer in network.layers)
+    bar = iter(progress(range(tiles), "tiles"))
+    costs = network_cost(network, spikes, config, resident=resident, rasters=rasters, tick=lambda: next(bar))
+    next(bar, None)     # ends it
+    return costs
 
 
 def input_of(network, args):
