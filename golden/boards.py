@@ -22,8 +22,6 @@ class Board:
         Pages of 4 KB of local memory, unless told otherwise.
     config : str
         Name of the configuration, unless told otherwise.
-    local_config : str
-        The same, with a local memory.
     capacity : dict of str to float
         What the device has: "LUT", "FF", "block RAM", "DSP".
     budget : dict of str to float
@@ -38,7 +36,6 @@ class Board:
     memories: tuple
     local_pages: int
     config: str
-    local_config: str
     capacity: dict
     budget: dict = field(default_factory=dict)
     minimum_hz: "int | None" = None
@@ -59,8 +56,7 @@ _PYNQ = {
     "memories": ("ddr", "local"),
     # The network "demo" and two passes of its rasters; the core itself needs block RAM too.
     "local_pages": 104,
-    "config": "demo",
-    "local_config": "small",
+    "config": "small",
     "capacity": _XC7Z020,
     # openXC7 may ignore an operand of theirs (nextpnr-xilinx issue 159).
     "budget": {"DSP": 0.0},
@@ -76,7 +72,6 @@ BOARDS = {
         memories=("local",),
         local_pages=64,
         config="small",
-        local_config="small",
         capacity=_LFE5U_85F,
         minimum_hz=80_000_000,
     ),
