@@ -203,3 +203,11 @@ def test_what_a_board_gets_unless_told_otherwise_fits(name, memory):
     taken = resources(CONFIGS[board.config])
     assert taken.fits(board, 0.85)
     assert taken.bram + (board.local_pages if memory == "local" else 0) <= 0.85 * board.capacity["block RAM"]
+
+
+def test_verilog_of_a_board(monkeypatch, tmp_path):
+    monkeypatch.setitem(CONFIGS, "small", TINY)
+    path = tmp_path / "top.v"
+    assert main(["verilog", "--board", "pynq-z2", "--config", "small", "--out", str(path)]) == 0
+    text = path.read_text()
+    assert "module lifarray(led_1__io, led_0__io);" in text and "PS7 ps7 (" in text and "SAXIHP0ARADDR" in text
