@@ -130,6 +130,8 @@ def _check_modelled(module):
                 if "1" in value:
                     raise UserError(f"cell {name} ({cell['type']}): the simulation has no model of a memory that is not 0 at first")
                 del cell["parameters"][parameter]
+        if cell["type"] == "TRELLIS_IO" and cell["parameters"]["DIR"] not in ("INPUT", "OUTPUT"):
+            raise UserError(f"cell {name} (TRELLIS_IO): the simulation has no model of DIR = {cell['parameters']['DIR']}")
         if cell["type"] == "DP16KD" and cell["parameters"]["DATA_WIDTH_A"] != cell["parameters"]["DATA_WIDTH_B"]:
             raise UserError(f"cell {name} (DP16KD): the simulation has no model of ports of different widths")
 
