@@ -50,8 +50,30 @@ _XC7Z020 = {"LUT": 53_200, "FF": 106_400, "block RAM": 140, "DSP": 220}
 # LFE5U-85F: FPGA-DS-02012, table 1.1; block RAM counted as DP16KD, DSP as MULT18X18D.
 _LFE5U_85F = {"LUT": 83_640, "FF": 83_640, "block RAM": 208, "DSP": 156}
 
-BOARDS = {
-    "pynq-z2": Board("PYNQ-Z2", "xc7z020clg400-1", 100_000_000, ("ddr", "local"), 112, "demo", _XC7Z020, {"DSP": 0.0}),
-    "pynq-z1": Board("PYNQ-Z1", "xc7z020clg400-1", 100_000_000, ("ddr", "local"), 112, "demo", _XC7Z020, {"DSP": 0.0}),
-    "ulx3s-85f": Board("ULX3S with an LFE5U-85F", "LFE5U-85F-6BG381C", 80_000_000, ("local",), 64, "small", _LFE5U_85F, minimum_hz=80_000_000),
+_PYNQ = {
+    "part": "xc7z020clg400-1",
+    "clock_hz": 100_000_000,
+    "memories": ("ddr", "local"),
+    # The network "demo" and two passes of its rasters; the core itself needs block RAM too.
+    "local_pages": 104,
+    "config": "small",
+    "capacity": _XC7Z020,
+    # openXC7 may ignore an operand of theirs (nextpnr-xilinx issue 159).
+    "budget": {"DSP": 0.0},
 }
+
+BOARDS = {
+    "pynq-z2": Board("PYNQ-Z2", **_PYNQ),
+    "pynq-z1": Board("PYNQ-Z1", **_PYNQ),
+    "ulx3s-85f": Board(
+        "ULX3S with an LFE5U-85F",
+        "LFE5U-85F-6BG381C",
+        80_000_000,
+        memories=("local",),
+        local_pages=64,
+        config="small",
+        capacity=_LFE5U_85F,
+        minimum_hz=80_000_000,
+    ),
+}
+"""The boards, by the names that commands take."""

@@ -18,6 +18,7 @@ from ..golden.descriptor import FIELDS
 from ..golden.encode import pack, poisson_words, sample_rng, samples_per_pass, unpack
 from ..golden.errors import UserError
 from ..golden.evaluate import class_images, class_scores, front_end
+from ..golden.registers import PAGE_BITS
 from . import selftest
 from .board_errors import BoardError, OutOfMemoryError
 from .core_control import CoreControl
@@ -404,6 +405,7 @@ class LifArray:
             "current_bits": config.current_bits,
             "vmem_bits": config.vmem_bits,
             "bus_bits": config.bus_bits,
+            "local_memory_bytes": config.local_pages << PAGE_BITS,
         }
 
     def close(self):

@@ -9,6 +9,8 @@ from amaranth.lib.wiring import In, Out
 MAX_BURST_BEATS = 16
 """Longest burst of AXI3."""
 
+ID_MEMBERS = ("awid", "wid", "bid", "arid", "rid")
+
 RESPONSE_ERROR = 1
 """Bit of RRESP and BRESP that marks SLVERR and DECERR."""
 

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.cdc import ResetSynchronizer
 from amaranth.lib.wiring import In, Out
 
-from .axi import Axi3Signature
+from .axi import ID_MEMBERS, Axi3Signature
 
 GP_ID_BITS = 12
 HP_ID_BITS = 6
@@ -61,7 +61,7 @@ class ProcessingSystem(wiring.Component):
         pins = {f"i_{prefix}ACLK": ClockSignal()}
         for name, member in Axi3Signature(32, 1).members.items():
             width = len(getattr(bus, name))
-            if name.endswith("id"):
+            if name in ID_MEMBERS:
                 width = GP_ID_BITS if ps_is_manager else HP_ID_BITS
             elif name.endswith("size"):
                 width = 2       # of AXI's 3 bits: no beat is wider than 8 bytes

@@ -20,7 +20,7 @@ from amaranth.lib.wiring import In, Out
 from lifarray.golden.config import CoreConfig
 from lifarray.golden.errors import ToolError, UserError
 from lifarray.golden.registers import MAP_SIZE
-from lifarray.hw.axi import Axi3Signature, Axi4LiteSignature
+from lifarray.hw.axi import ID_MEMBERS, Axi3Signature, Axi4LiteSignature
 from lifarray.hw.local_memory import WINDOW_BITS
 from lifarray.hw.ps7 import GP_ID_BITS, HP_PORTS
 
@@ -130,6 +130,8 @@ def _check_modelled(module):
                 if "1" in value:
                     raise UserError(f"cell {name} ({cell['type']}): the simulation has no model of a memory that is not 0 at first")
                 del cell["parameters"][parameter]
+        if cell["type"] == "TRELLIS_IO" and cell["parameters"]["DIR"] not in ("INPUT", "OUTPUT"):
+            raise UserError(f"cell {name} (TRELLIS_IO): the simulation has no model of DIR = {cell['parameters']['DIR']}")
         if cell["type"] == "DP16KD" and cell["parameters"]["DATA_WIDTH_A"] != cell["parameters"]["DATA_WIDTH_B"]:
             raise UserError(f"cell {name} (DP16KD): the simulation has no model of ports of different widths")
 
@@ -214,7 +216,7 @@ class ZynqNetlist(wiring.Component):
             if name.endswith("size"):
                 signal = signal[:2]
             drives = (member.flow == Out) == manager
-            if manager and name.endswith("id") and not drives:
+            if manager and name in ID_MEMBERS and not drives:
                 signal = Cat(signal, Const(0, 5))
             pins[f"{'o' if drives else 'i'}_{prefix}{name.upper()}"] = signal
         return pins

@@ -27,9 +27,14 @@ async def memory(dut):
     """A read sees what was there before the write of the same cycle."""
     rng = random.Random(int(os.environ["LIFARRAY_SEED"]))
     depth, width, granularity = (int(os.environ[f"LIFARRAY_{name}"]) for name in ("DEPTH", "WIDTH", "GRANULARITY"))
-    words = [0] * depth
+    words = [rng.getrandbits(width) for _ in range(depth)]
     await begin(dut, "write_address", "write_data", "write_enable", "read_address", "read_enable")
-    expected = int(dut.read_data.value)
+    dut.write_enable.value = (1 << width // granularity) - 1
+    for dut.write_address.value, dut.write_data.value in enumerate(words):
+        await FallingEdge(dut.clk)
+    dut.write_enable.value, dut.read_enable.value = 0, 1
+    await FallingEdge(dut.clk)
+    expected = words[0]
     near = 0
     for _ in range(CYCLES):
         # Many accesses to few words, so that they meet.

@@ -12,6 +12,7 @@ from ...golden.boards import BOARDS, FULL, MEMORIES
 from ...golden.config import CONFIGS
 from ...golden.errors import UserError
 from ...golden.registers import PAGE_BITS
+from ...golden.resources import resources
 from ..hwh import divisors, hwh
 from ..lazy import load_build
 from ..netlist_check import check_netlist
@@ -128,7 +129,7 @@ def make_design(args, hw):
     if memory != "local" and args.local_pages:
         raise UserError("--local-pages: only a local memory has pages; add --memory local")
     sizes = _sizes(args.network_size) if args.network_size else None
-    config = best_config(sizes, args.bits) if sizes else CONFIGS[args.config or board.config]
+    config = best_config(sizes, args.bits, board) if sizes else CONFIGS[args.config or board.config]
     if memory == "local":
         pages = args.local_pages or (network_pages(sizes, args.bits, config) if sizes else board.local_pages)
         config = config.with_(local_pages=pages, ports=1)
@@ -148,10 +149,23 @@ def _sizes(text):
     return sizes
 
 
-def best_config(sizes, bits: int):
-    """The configuration with the fewest cycles for a network: each tile takes about a cycle for each input."""
-    fitting = [config for config in CONFIGS.values() if bits <= config.weight_bits]
+def best_config(sizes, bits: int, board):
+    """The configuration, of those that fit the board, with the fewest cycles: each tile takes about a cycle for each input.
+
+    Raises
+    ------
+    UserError
+        None takes such weights.
+    """
+    fitting = [config for config in CONFIGS.values() if bits <= config.weight_bits and _may_fit(config, board)]
+    if not fitting:
+        raise UserError(f"no configuration for weights of {bits} bits fits the {board.title}: name one with --config")
     return min(fitting, key=lambda config: (sum(config.tiles(n) * fan_in for fan_in, n in zip(sizes, sizes[1:])), config.lanes))
+
+
+def _may_fit(config, board) -> bool:
+    """By the estimate, which there is for the 7-series; the netlist decides."""
+    return not board.part.startswith("xc7") or resources(config).fits(board, FULL)
 
 
 def network_pages(sizes, bits: int, config) -> int:

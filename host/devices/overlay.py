@@ -184,6 +184,8 @@ def find_bitstream() -> Path:
     # pynq's images say in BOARD which board they are for.
     board = os.environ.get("BOARD", "").lower().replace("_", "-")
     chosen = [path for path in found if board and board in path.stem] or found
+    # Those with a local memory are for boards whose HP ports are dead: they are asked for by name.
+    chosen = [path for path in chosen if not path.stem.endswith("-local")] or chosen
     if len(chosen) == 1:
         return chosen[0]
     if not found:

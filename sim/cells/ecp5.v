@@ -1,5 +1,6 @@
 // Behaviour of the ECP5's cells of which yosys has only the pins: block RAM, multiplier, PLL. FPGA-TN-02204, -02205, -02200.
-// Uses that are not modelled are refused by lifarray.sim.netlist.
+// Uses that are not modelled are refused by lifarray.sim.netlist. What memory holds at first is left to the simulator:
+// a line for each word would be most of the Verilog, and nobody reads what nobody wrote.
 module DP16KD (
     input DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9, DIA8, DIA7, DIA6, DIA5, DIA4, DIA3, DIA2, DIA1, DIA0,
     input ADA13, ADA12, ADA11, ADA10, ADA9, ADA8, ADA7, ADA6, ADA5, ADA4, ADA3, ADA2, ADA1, ADA0,
@@ -36,8 +37,6 @@ module DP16KD (
   reg [35:0] memory[0:WORDS-1];
   reg [35:0] out_a = 0;
   reg [35:0] out_b = 0;
-  integer i;
-  initial for (i = 0; i < WORDS; i = i + 1) memory[i] = 0;
 
   // Bytes have nine bits; the lowest address pins of wide words are their enables.
   wire [35:0] mask_a, mask_b;
@@ -65,6 +64,19 @@ module DP16KD (
       W == 36 ? out_b[17:0] : out_a[17:0];
   assign {DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6, DOB5, DOB4, DOB3, DOB2, DOB1, DOB0} =
       W == 36 ? out_b[35:18] : out_b[17:0];
+endmodule
+
+module TRELLIS_IO (
+    inout B,
+    input I, T,
+    output O
+);
+  // One way only: a pin of the netlist is a port that is driven from one side.
+  parameter DIR = "INPUT";
+  generate
+    if (DIR == "OUTPUT") assign B = I;
+    else assign O = B;
+  endgenerate
 endmodule
 
 module MULT18X18D (

@@ -1,5 +1,6 @@
 // Behaviour of block RAM of the 7-series, of which yosys has only the pins: one port reads (A), the other writes (B),
 // ninth bits read 0, as under openXC7. UG473. Other uses are refused by lifarray.sim.netlist.
+// What memory holds at first is left to the simulator, as in ecp5.v.
 module lifarray_ramb #(
     parameter ROWS = 512,
     parameter READ_WIDTH = 9,
@@ -20,8 +21,6 @@ module lifarray_ramb #(
 
   reg [63:0] rows[0:ROWS-1];
   reg [63:0] read = 0;
-  integer i;
-  initial for (i = 0; i < ROWS; i = i + 1) rows[i] = 0;
 
   wire [5:0] read_offset = read_address[5:0] & ~(R - 1);
   wire [5:0] write_offset = write_address[5:0] & ~(W - 1);

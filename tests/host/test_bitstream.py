@@ -9,6 +9,7 @@ import pytest
 
 from lifarray.golden.config import CONFIGS, CoreConfig
 from lifarray.golden.registers import MAP_HASH
+from lifarray.golden.resources import resources
 from lifarray.host.cli import main
 from lifarray.host.commands.bitstream import best_config, network_pages
 from lifarray.hw.tools import CHIPDB, OPENXC7_TOOLS
@@ -182,8 +183,31 @@ def test_bad_options(options, text, capsys, tmp_path):
 
 
 def test_choice_by_network_size():
-    assert best_config([784, 196, 784], 8) in CONFIGS.values()
-    config = best_config([100, 112], 4)
+    from lifarray.golden.boards import BOARDS
+
+    pynq, ulx3s = BOARDS["pynq-z2"], BOARDS["ulx3s-85f"]
+    config = best_config([100, 112], 4, ulx3s)
     assert config.tiles(112) * 100 <= min(each.tiles(112) * 100 for each in CONFIGS.values())
-    assert best_config([10, 10], 8).weight_bits == 8
+    assert best_config([10, 10], 8, ulx3s).weight_bits == 8
+    for sizes in ([784, 196, 784], [64, 32]):
+        assert resources(best_config(sizes, 8, pynq)).lut <= 0.85 * pynq.capacity["LUT"]
     assert network_pages([8, 32], 8, CONFIGS["small"]) == 2
+
+
+@pytest.mark.parametrize("name", ["pynq-z2", "pynq-z1"])
+@pytest.mark.parametrize("memory", ["ddr", "local"])
+def test_what_a_board_gets_unless_told_otherwise_fits(name, memory):
+    from lifarray.golden.boards import BOARDS
+
+    board = BOARDS[name]
+    taken = resources(CONFIGS[board.config])
+    assert taken.fits(board, 0.85)
+    assert taken.bram + (board.local_pages if memory == "local" else 0) <= 0.85 * board.capacity["block RAM"]
+
+
+def test_verilog_of_a_board(monkeypatch, tmp_path):
+    monkeypatch.setitem(CONFIGS, "small", TINY)
+    path = tmp_path / "top.v"
+    assert main(["verilog", "--board", "pynq-z2", "--config", "small", "--out", str(path)]) == 0
+    text = path.read_text()
+    assert "module lifarray(led_1__io, led_0__io);" in text and "PS7 ps7 (" in text and "SAXIHP0ARADDR" in text

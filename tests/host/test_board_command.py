@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lifarray.golden.audio import FrontEnd
+from lifarray.golden.config import CONFIGS
 from lifarray.golden.encode import poisson_words
 from lifarray.host.cost import encoder_operations, front_end_operations
 from lifarray.host.devices.model import ModelDevice
@@ -16,7 +17,7 @@ def test_info(lifarray):
     status, out, _ = lifarray("board", "info", "--device", "golden", "--config", "small")
     assert status == 0 and "the integer model" in out
     info = json.loads(lifarray("board", "info", "--device", "golden", "--json")[1])
-    assert (info["runner"], info["lanes"], info["clock_hz"]) == ("the integer model", 112, None)
+    assert (info["runner"], info["lanes"], info["clock_hz"]) == ("the integer model", CONFIGS["demo"].lanes, None)
 
 
 def test_selftest(lifarray, monkeypatch):
@@ -74,7 +75,7 @@ def test_throughput(lifarray, network_file):
         (["board"], "required: ACTION"),
         (["board", "info", "x.wav"], "takes no files"),
         (["board", "info", "--clock-mhz", "0"], "not a clock in MHz"),
-        (["board", "info", "--device", "cable"], "invalid choice: 'cable'"),
+        (["board", "info", "--device", "fpga"], "invalid choice: 'fpga'"),
         (["board", "info", "--config", "small"], ""),
         (["board", "info"], "use device='"),
     ],

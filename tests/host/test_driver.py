@@ -320,7 +320,7 @@ def _with_a_flip(device):
 
 
 def test_unknown_devices_and_options():
-    with pytest.raises(BoardError, match="choose pynq, sim, golden"):
+    with pytest.raises(BoardError, match="choose pynq, sim, serial, golden"):
         LifArray("fpga")
     with pytest.raises(BoardError, match="has none"):
         LifArray("golden", simulator="icarus")

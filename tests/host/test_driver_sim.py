@@ -363,7 +363,7 @@ def test_which_bitstream(tmp_path, monkeypatch):
         find_bitstream()
     folder = tmp_path / "overlays"
     folder.mkdir()
-    for name in ("lifarray-pynq-z1", "lifarray-pynq-z2"):
+    for name in ("lifarray-pynq-z1", "lifarray-pynq-z2", "lifarray-pynq-z2-local"):
         (folder / f"{name}.bit").touch()
     assert find_bitstream().name == "lifarray-pynq-z2.bit"
     monkeypatch.delenv("BOARD")

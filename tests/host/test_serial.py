@@ -231,3 +231,18 @@ def test_answers_to_other_requests_are_ignored():
     assert serial_frame.parse_answer(answer, 5, Op.READ, 1) == (b"\x01\x02\x03\x04", 0)
     for sequence, op, count in ((6, Op.READ, 1), (5, Op.WRITE, 1), (5, Op.READ, 2)):
         assert serial_frame.parse_answer(answer, sequence, op, count) is None
+
+
+def test_the_shipped_network_fits_into_the_block_ram_of_a_pynq():
+    from lifarray.golden.boards import BOARDS
+    from lifarray.golden.config import CONFIGS
+    from lifarray.host.devices.local_memory import LocalMemory
+    from lifarray.host.memory_plan import Rasters, Weights
+    from lifarray.host.networks import load_network
+
+    board = BOARDS["pynq-z2"]
+    memory = LocalMemory(board.local_pages, lambda offset, data: None, None)
+    network = load_network("demo")
+    weights = Weights(network, CONFIGS[board.config].with_(local_pages=board.local_pages), memory)
+    assert len(weights.buffers) == 1
+    assert Rasters(weights, network.n_steps, 1, memory)

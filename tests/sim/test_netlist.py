@@ -90,7 +90,6 @@ def simulate(path, family, test, env, folder):
         ("xc7", "RAMB18E1", 512, 32, 8),
         ("xc7", "RAMB36E1", 4096, 8, 8),
         ("xc7", "RAMB18E1", 8192, 2, 2),
-        ("xc7", "RAMB36E1", 32768, 1, 1),
         ("ecp5", "DP16KD", 512, 36, 9),
         ("ecp5", "DP16KD", 4096, 8, 8),
         ("ecp5", "DP16KD", 2048, 9, 9),
