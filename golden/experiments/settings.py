@@ -120,19 +120,20 @@ def ann_audiocoder_rates(optimizer, pairing, fast, bits=0) -> list:
     return [ann_audiocoder(optimizer, rate, pairing, fast, bits) for rate in rates[: 1 if fast else None]]
 
 
-def augmented(fast, phases=None, variants=6, voice_rates=(130, 180), **changes) -> Task:
+def augmented(fast, phases=None, variants=6, voice_rates=(130, 180), voice_pitches=(50,), **changes) -> Task:
     """An audiocoder for dataset A from recordings and synthetic voices, each varied so many times."""
     augmentation = asdict(recipes.Augmentation())
     augmentation["noise_db"] = list(augmentation["noise_db"])
     return audiocoder(
         phases or AUGMENTED_PHASES, "A", fast, augmentation=augmentation, variants=1 if fast else variants,
-        voice_rates=() if fast else voice_rates, voice_pitches=[50], **changes,
+        voice_rates=() if fast else voice_rates, voice_pitches=list(voice_pitches), **changes,
     )  # fmt: skip
 
 
 def left_out(speaker, fast) -> Task:
-    """An augmented audiocoder that never heard a speaker; shorter, because there is one a speaker."""
-    return augmented(fast, phases=LEFT_OUT_PHASES, variants=5, voice_rates=(160,), leave_out=speaker)
+    """An augmented audiocoder that never heard a speaker; every utterance is varied anew in each epoch."""
+    voices = dict(voice_rates=recipes.DEMO.voice_rates, voice_pitches=list(recipes.DEMO.voice_pitches))
+    return augmented(fast, phases=LEFT_OUT_PHASES, variants=0, leave_out=speaker, **voices)
 
 
 AUGMENTED_PHASES = (
@@ -141,7 +142,7 @@ AUGMENTED_PHASES = (
     Phase("bptt", epochs=3, learning_rate=1e-3, n_steps=60, slope=4.0, weight_limit=1.0),
 )
 LEFT_OUT_PHASES = (
-    replace(AUGMENTED_PHASES[0], n_steps=15),
-    replace(AUGMENTED_PHASES[1], epochs=10),
-    replace(AUGMENTED_PHASES[2], epochs=1),
+    AUGMENTED_PHASES[0],
+    replace(AUGMENTED_PHASES[1], epochs=40),
+    replace(AUGMENTED_PHASES[2], epochs=10),
 )
