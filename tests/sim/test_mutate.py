@@ -11,14 +11,14 @@ def test_every_place_still_stands_in_the_source():
     assert len(mutate.MUTANTS) >= 60
 
 
-@pytest.mark.parametrize("name", ["golden-threshold", "program-nibble", "lif-rounding", "array-lowest"])
+@pytest.mark.parametrize("name", ["golden-threshold", "program-nibble", "lif-rounding", "bits-lowest", "window-credit"])
 def test_quick_bugs_are_noticed(name):
     [mutant] = mutate.select([name])
     assert mutate.judge(mutant).killed_by
 
 
 @pytest.mark.skipif(runner.icarus_of_system() is None, reason="Icarus Verilog is not installed")
-@pytest.mark.parametrize("name", ["fire-begin", "writer-half"])
+@pytest.mark.parametrize("name", ["fire-begin", "fetch-tile-row"])
 def test_bugs_of_the_core_are_noticed(name):
     [mutant] = mutate.select([name])
     assert "test_core" in mutate.judge(mutant).killed_by
