@@ -41,7 +41,7 @@ def stages(mutant: Mutant | None):
             yield ["tests/sim/test_formal.py", "-k", f"holds and {part}"]
     if runner.icarus_of_system() is not None:
         yield [f"{core}::test_core_soon"]
-        yield [f"{core}::test_core_on_icarus"]
+        yield [f"{core}::test_small_cores_cover_every_bin"]
     yield [core]
 
 

@@ -239,6 +239,9 @@ async def currents_at_their_limit(dut):
             spikes[0, 1] = tb.rng.random(fan_in) < 0.5
             await tb.run_and_check(network, spikes)
     coverage.hit("currents at their limit")
+    # Every neuron at every step, from the first.
+    layer = small_layer(tb.rng, weight=np.ones((3, 2), dtype=int), v_threshold=1, v_init=HIGHEST, decay=256, reset_mode="none")
+    await tb.run_and_check(Network([layer], 2 * SLOTS, vmem_bits=config.vmem_bits), np.ones((1, 2 * SLOTS, 3), dtype=bool))
 
 
 @cocotb.test()
