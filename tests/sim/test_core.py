@@ -1,11 +1,13 @@
 """The core against the golden model: random networks, errors and recovery, in cocotb."""
 
+import json
 from collections import Counter
 
 import pytest
 
 from lifarray.golden.errors import UserError
-from lifarray.sim import runner
+from lifarray.host import cli
+from lifarray.sim import bench, runner
 from lifarray.sim.bench import CORES, run_core_bench
 from lifarray.sim.coverage import BINS, WINDOW_BINS, Coverage
 
@@ -64,6 +66,20 @@ def test_sizes_beyond_the_memory_are_refused():
 def test_waves_are_written(tmp_path):
     run_core_bench("plain", seed=1, simulator="icarus", test="register_fields", waves=tmp_path / "run.fst")
     assert (tmp_path / "run.fst").stat().st_size > 1000
+
+
+def test_command_runs_every_seed_on_every_core(monkeypatch, capsys):
+    runs = []
+
+    def run(core, seed, **options):
+        runs.append((core, seed, options["max_size"]))
+        return {"several layers": 2}
+
+    monkeypatch.setattr(bench, "run_core_bench", run)
+    assert cli.main(["simulate", "core", "--core", "all", "--seeds", "2", "--seed", "7", "--max-size", "50", "--json"]) == 0
+    assert runs == [(core, seed, 50) for seed in (7, 8) for core in CORES]
+    assert json.loads(capsys.readouterr().out)["coverage"] == {"several layers": 4 * len(CORES)}
+    assert cli.main(["simulate", "core", "--seeds", "2", "--waves", "run.fst"]) == 2
 
 
 def test_unknown_cores_are_refused():
