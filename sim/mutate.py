@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGES = ("golden", "hw", "sim", "host")
 
 GOLDEN_TESTS = [f"tests/golden/test_{name}.py" for name in ("lif", "encode", "network", "registers", "program")]
-PROVED = ("fire", "lif", "reader", "registers", "sequencer", "window", "writer")
+PROVED = ("array", "fire", "lif", "reader", "registers", "sequencer", "window", "writer")
 """Files of ``hw/`` whose own proofs come first."""
 
 NO_TESTS = 5

@@ -43,6 +43,8 @@ BUGS = {
     "window-two-ways": ("taken.eq(waits_rows | rows | ~empty)", "taken.eq(waits_rows | ~empty)", "replaces_what_was_added"),
     "window-captures": ("still_closed.eq(closed & (closed - 1)[:SLOTS])", "still_closed.eq(closed & ~(1 << slot))", None),
     "window-release": ("emit.eq(closed.any() & credit)", "emit.eq(closed.any())", "waits_for_its_release"),
+    "array-two-ways": ("PICK_TO_ADD = 2", "PICK_TO_ADD = 1", None),
+    "array-three-ways": ("terms.append(Mux(valid[way], weight, 0))", "terms.append(weight)", "captures_the_sum"),
     "fire-release": ("RELEASE_AHEAD = 7", "RELEASE_AHEAD = 8", None),
     "sequencer-errors": ("self.layer_start.eq(~failed)", "self.layer_start.eq(1)", "starts_nothing_more"),
     "sequencer-progress": ("self.lists_done + 1 == self.list_count", "self.lists_done == self.list_count", None),
