@@ -43,8 +43,12 @@ CORES = {
 }
 """Cores that the bench runs on, each at the edge of something."""
 
+LARGEST = 800
+LONGEST = 200
+"""Neurons of a layer, and steps, of the largest random networks."""
 
-def run_core_bench(core: str, seed: int, *, simulator=None, test=None, count=10, waves=None) -> dict:
+
+def run_core_bench(core: str, seed: int, *, simulator=None, test=None, count=10, max_size=None, max_steps=None, waves=None) -> dict:
     """Run ``tb_core`` on a core.
 
     Parameters
@@ -59,6 +63,8 @@ def run_core_bench(core: str, seed: int, *, simulator=None, test=None, count=10,
         Name of a test in ``tb_core``; by default all.
     count : int
         Random networks to run.
+    max_size, max_steps : int
+        Their largest layer and longest run; by default what takes seconds.
     waves : path
         Write waves to this file: FST on Icarus, VCD on Verilator.
 
@@ -74,6 +80,9 @@ def run_core_bench(core: str, seed: int, *, simulator=None, test=None, count=10,
     ToolError
         A test failed; with the end of the log, and the command that replays it.
     """
+    for name, value, limit in (("max_size", max_size, LARGEST), ("max_steps", max_steps, LONGEST)):
+        if value is not None and not 1 <= value <= limit:
+            raise UserError(f"{name} = {value}, must be 1 to {limit}: more does not fit into the bench's memory")
     if core not in CORES:
         raise UserError(f"unknown core {core!r}: choose one of {', '.join(CORES)}")
     names = re.findall(r"^@cocotb\.test\(.*\)\nasync def (\w+)", Path(__file__).with_name("tb_core.py").read_text(), re.MULTILINE)
@@ -83,7 +92,10 @@ def run_core_bench(core: str, seed: int, *, simulator=None, test=None, count=10,
     found = runner.find_simulator(simulator)
     build_dir = runner.build(verilog(CoreOnAxi4(config)), found, waves=waves is not None, progress=True)
     replay = f"lifarray simulate core --core {core} --seed {seed} --count {count} --simulator {found.name} --waves run.{found.wave_format}"
-    settings = {"config": asdict(config), "seed": seed, "count": count, "replay": replay}
+    for name, value in (("test", test), ("max-size", max_size), ("max-steps", max_steps)):
+        if value is not None:
+            replay += f" --{name} {value}"
+    settings = {"config": asdict(config), "seed": seed, "count": count, "max_size": max_size, "max_steps": max_steps, "replay": replay}
     with tempfile.TemporaryDirectory(prefix="lifarray-") as temporary:
         folder = Path(temporary)
         try:

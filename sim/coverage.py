@@ -12,6 +12,9 @@ from lifarray.golden.lif import LayerResult, ResetMode
 from lifarray.golden.network import Layer
 from lifarray.golden.registers import ErrorCode
 
+WINDOW_BINS = ("window full", "all ways in one cycle", "a young row added while slots are emitted")
+"""Read inside the core, which Icarus shows and Verilator does not."""
+
 BINS = (
     *(f"reset mode {mode.name.lower()}" for mode in ResetMode),
     "decay 0",
@@ -73,9 +76,7 @@ BINS = (
     "raster list overflows",
     "a second segment",
     "currents at their limit",
-    "window full",
-    "all ways in one cycle",
-    "a young row added while slots are emitted",
+    *WINDOW_BINS,
     "abort in a load",
     *(f"error {code.name.lower()}" for code in ErrorCode if code != ErrorCode.NONE),
     "run after an error, without reset",

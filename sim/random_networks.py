@@ -7,7 +7,7 @@ from lifarray.golden.network import Layer, Network
 MODES = [mode.name.lower() for mode in ResetMode]
 
 
-def random_network(rng, vmem_bits=None, max_size=6, max_steps=70, widest=8, lanes=1):
+def random_network(rng, vmem_bits=None, max_size=6, max_steps=70, widest=8, lanes=1, current_bits=32):
     """A network that visits every mode, rounding, saturation, empty and full rasters.
 
     Parameters
@@ -21,6 +21,8 @@ def random_network(rng, vmem_bits=None, max_size=6, max_steps=70, widest=8, lane
         Bits of the widest weights, 4 or 8.
     lanes : int
         Of the core that will run it: layers of just one or two tiles are drawn more often.
+    current_bits : int
+        Of that core: weights are drawn so small that no current overflows.
 
     Returns
     -------
@@ -33,11 +35,15 @@ def random_network(rng, vmem_bits=None, max_size=6, max_steps=70, widest=8, lane
     for i, (fan_in, n_neurons) in enumerate(zip(sizes, sizes[1:])):
         weight_bits = int(rng.choice([4, widest]))
         bias_rows = int(rng.integers(0, 3))
-        reach = 2 ** (weight_bits - 1)
+        rows = fan_in + bias_rows
+        reach = max(1, min(2 ** (weight_bits - 1), 2 ** (current_bits - 1) // rows))
+        weight = rng.integers(-reach, reach, size=(rows, n_neurons))
+        if rng.random() < 0.15:
+            weight[:] = rng.choice([-reach, reach - 1], size=n_neurons)
         layers.append(
             Layer(
                 f"layer{i}",
-                rng.integers(-reach, reach, size=(fan_in + bias_rows, n_neurons)),
+                weight,
                 weight_bits,
                 v_threshold=int(rng.integers(1, highest + 1)),
                 v_subtract=int(rng.integers(0, highest + 1)),

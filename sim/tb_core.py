@@ -27,12 +27,12 @@ from .testbench import RunFailed, Testbench
 
 PAGE = 4096
 BASE = 0x1000_0000
-MEMORY_BYTES = 1 << 20
-TIMEOUT_CYCLES = 150_000
+MEMORY_BYTES = 1 << 22
 
 settings = json.loads(os.environ.get("LIFARRAY_BENCH", "{}"))
 config = CoreConfig(**settings.get("config", {}))
 seed = settings.get("seed", 0)
+TIMEOUT_CYCLES = 5_000_000 if settings.get("max_size") else 150_000
 HIGHEST = (1 << (config.vmem_bits - 1)) - 1
 """The highest vmem of the core."""
 coverage = Coverage()  # of all tests of this run
@@ -167,10 +167,12 @@ async def random_networks(dut):
         network, spikes = random_network(
             tb.rng,
             vmem_bits=config.vmem_bits,
-            max_size=min(40, 8 * config.lanes),  # a core of one lane takes a cycle for each synapse
-            max_steps=int(tb.rng.choice([5, 20, 64, 140])),
+            # A core of one lane takes a cycle for each synapse.
+            max_size=settings.get("max_size") or min(40, 8 * config.lanes),
+            max_steps=settings.get("max_steps") or int(tb.rng.choice([5, 20, 64, 140])),
             widest=config.weight_bits,
             lanes=config.lanes,
+            current_bits=config.current_bits,
         )
         rows = sum(weight_rows(layer, config) for layer in network.layers)
         resident = rows <= config.resident_rows and tb.rng.random() < 0.5
@@ -237,6 +239,9 @@ async def currents_at_their_limit(dut):
             spikes[0, 1] = tb.rng.random(fan_in) < 0.5
             await tb.run_and_check(network, spikes)
     coverage.hit("currents at their limit")
+    # Every neuron at every step, from the first.
+    layer = small_layer(tb.rng, weight=np.ones((3, 2), dtype=int), v_threshold=1, v_init=HIGHEST, decay=256, reset_mode="none")
+    await tb.run_and_check(Network([layer], 2 * SLOTS, vmem_bits=config.vmem_bits), np.ones((1, 2 * SLOTS, 3), dtype=bool))
 
 
 @cocotb.test()

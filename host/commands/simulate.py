@@ -1,5 +1,6 @@
 """``lifarray simulate``: a network on the simulated core, or the core's bench, every spike checked."""
 
+from collections import Counter
 from math import gcd
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from ...golden.config import CONFIGS
 from ...golden.encode import poisson
 from ...golden.errors import UserError
+from ...golden.progress import progress
 from ..lazy import load_bench, load_random_networks, load_sim
 from ..networks import load_network
 from ..options import DEFAULT_CONFIG, add_config, add_json, add_network, add_seed, add_simulator, positive
@@ -21,12 +23,14 @@ EXAMPLES = """\
   lifarray simulate --random --seed 7 --simulator icarus
   lifarray simulate --network my-network.lif --samples 4 --config small --json
   lifarray simulate core --core narrow-bus --seed 3
+  lifarray simulate core --core all --seeds 20 --seed 1000           (hours; each seed once on each core)
+  lifarray simulate core --core wide --test random_networks --max-size 800 --max-steps 200
   lifarray simulate core --simulator icarus --test random_networks --waves run.fst
 """
 
 BENCHES = {
     "network": {"network": None, "random": False, "samples": 1, "config": DEFAULT_CONFIG, "lanes": None},
-    "core": {"core": "plain", "test": None, "count": 10, "waves": None},
+    "core": {"core": "plain", "test": None, "count": 10, "seeds": 1, "max_size": None, "max_steps": None, "waves": None},
 }
 """The options that one bench has and the other has not, with their defaults: none is ignored in silence."""
 
@@ -49,9 +53,12 @@ def add_arguments(parser):
     add_seed(parser, "input and random network")
     add_json(parser)
     core = parser.add_argument_group("of the bench 'core'")
-    core.add_argument("--core", metavar="NAME", help="which core to build (default: plain)")
+    core.add_argument("--core", metavar="NAME", help="which core to build, or all (default: plain)")
     core.add_argument("--test", metavar="NAME", help="one test only (default: all)")
     core.add_argument("--count", type=positive, metavar="N", help="random networks to run (default: 10)")
+    core.add_argument("--seeds", type=positive, metavar="N", help="run so many seeds, from --seed on (default: 1)")
+    core.add_argument("--max-size", type=positive, metavar="N", help="neurons of the largest random layer, up to 800 (default: 8 tiles, at most 40)")
+    core.add_argument("--max-steps", type=positive, metavar="T", help="steps of the longest random run, up to 200 (default: drawn, up to 140)")
     core.add_argument("--waves", metavar="FILE", help="write waves: FST on Icarus, VCD on Verilator; GTKWave and Surfer open both")
 
 
@@ -61,18 +68,27 @@ def run(args):
             if getattr(args, name) in (None, False):
                 setattr(args, name, default)
             elif bench != args.bench:
-                raise UserError(f"--{name} is of the bench {bench!r} and does nothing in {args.bench!r}: lifarray simulate {bench} --{name} …")
+                option = f"--{name.replace('_', '-')}"
+                raise UserError(f"{option} is of the bench {bench!r} and does nothing in {args.bench!r}: lifarray simulate {bench} {option} …")
     return run_core(args) if args.bench == "core" else run_one_network(args)
 
 
 def run_core(args):
     if args.waves is not None:
         require_writable(args.waves, "--waves")
-    hits = load_bench().run_core_bench(args.core, args.seed, simulator=args.simulator, test=args.test, count=args.count, waves=args.waves)
+    bench = load_bench()
+    cores = list(bench.CORES) if args.core == "all" else [args.core]
+    if args.waves is not None and len(cores) * args.seeds > 1:
+        raise UserError("--waves holds one run: give one core and one seed")
+    runs = [(core, seed) for seed in range(args.seed, args.seed + args.seeds) for core in cores]
+    hits = Counter()
+    for core, seed in progress(runs, "runs") if len(runs) > 1 else runs:
+        options = {name: getattr(args, name) for name in ("simulator", "test", "count", "max_size", "max_steps", "waves")}
+        hits.update(bench.run_core_bench(core, seed, **options))
+        if not args.json:
+            print(f"core {core!r}, seed {seed}: all tests passed", flush=True)
     if args.json:
-        print_json({"core": args.core, "seed": args.seed, "passed": True, "coverage": hits})
-    else:
-        print(f"core {args.core!r}, seed {args.seed}: all tests passed")
+        print_json({"core": args.core, "seed": args.seed, "seeds": args.seeds, "passed": True, "coverage": hits})
     return 0
 
 

@@ -1,32 +1,31 @@
 """Proofs of the window: each spike of each row is added once, to its slot, before that is captured.
 
-With 4 slots instead of 64: no part of the window but widths depends on their number.
+With 4 or 8 slots instead of 64: nothing in the window but widths depends on their number.
 """
 
 from unittest.mock import patch
 
-from amaranth.hdl import Cat, Mux, Signal
+from amaranth.hdl import Array, Cat, Mux, Signal
 
 from lifarray.golden.config import CoreConfig
 from lifarray.hw import window as hw
 
 from .bench import implies
 
-N_SLOTS = 4
 CONFIG = CoreConfig(lanes=2, fire_units=1, window_rows=4)
 
 RELEASE_TO_CAPTURE = 5
 """Cycles from `release` to the pick that captures the next slot, at least."""
 
 
-def _window(bench, ways, leave=()):
+def _window(bench, n_slots=4, **changes):
     """The window, and what it takes in: rows of a segment lie within the slots that its end names."""
     m = bench.m
-    with patch.multiple(hw, SLOTS=N_SLOTS, SLOT_BITS=(N_SLOTS - 1).bit_length()):
-        dut = bench.add(hw.Window(CONFIG.with_(ways=ways)), leave=leave)
+    with patch.multiple(hw, SLOTS=n_slots, SLOT_BITS=(n_slots - 1).bit_length()):
+        dut = bench.add(hw.Window(CONFIG.with_(**changes)))
     item = dut.load.payload
     taken = dut.load.valid & dut.load.ready
-    filled = Signal(N_SLOTS)
+    filled = Signal(n_slots)
     with m.If(taken):
         m.d.sync += filled.eq(Mux(item.last, 0, filled | item.word))
     bench.assume(implies(dut.load.valid & item.last, (item.word != 0) & ((filled & ~item.word) == 0)))
@@ -34,30 +33,30 @@ def _window(bench, ways, leave=()):
 
 
 def one_way(bench):
-    """See `_rows`; one way."""
-    _rows(bench, 1)
+    """See `_rows`; 4 entries, 4 slots."""
+    _rows(bench, 1, 4, 4)
 
 
 def two_ways(bench):
-    """See `_rows`; two ways."""
-    _rows(bench, 2)
+    """See `_rows`; 4 entries, 4 slots."""
+    _rows(bench, 2, 4, 4)
 
 
-def three_ways(bench):
-    """See `_rows`; three ways, an odd number."""
-    _rows(bench, 3)
+def four_ways(bench):
+    """See `_rows`; 8 entries, 8 slots."""
+    _rows(bench, 4, 8, 8)
 
 
-def _rows(bench, ways):
+def _rows(bench, ways, n_entries, n_slots):
     """One spike of one entry, of whatever entry and slot, stands for all.
 
     It is added once, neither before it was loaded nor into currents of the segment before; by its
     segment's capture of the slot it was added; and no row replaces one that is still to be read.
     """
     m = bench.m
-    dut, loaded, ended = _window(bench, ways)
+    dut, loaded, ended = _window(bench, n_slots, ways=ways, window_rows=n_entries)
     pick, item = dut.pick, dut.load.payload
-    entry, slot = bench.constant(range(CONFIG.window_rows), "entry"), bench.constant(range(N_SLOTS), "slot")
+    entry, slot = bench.constant(range(n_entries), "entry"), bench.constant(range(n_slots), "slot")
     here = pick.active & (pick.slot == slot)
     adds_in = Cat(here & pick.valid[way] & (pick.entry[way] == entry) for way in range(ways))
     adds, captures = adds_in.any(), here & pick.capture
@@ -78,12 +77,12 @@ def _rows(bench, ways):
     bench.check("adds_it_before_its_capture", implies(captures & held & (ahead == 0), adds))
     bench.check("replaces_what_was_added", implies(replaced & held, adds))
     bench.check("captures_what_ended", implies(captures, owed != 0))
-    bench.check("owes_three_at_most", owed <= 3)
     # The array clears a slot with the first addition after a capture, and with no other.
     used = Signal()
     with m.If(here):
         m.d.sync += used.eq(~pick.capture)
     bench.check("clears_a_slot_once", implies(here, pick.fresh == ~used))
+    _where_it_is(bench, dut, entry, slot, held, ahead, owed, used)
     bench.cover("young_and_added", adds & (ahead == 0) & held & (owed == 0) & dut.waiting)
     bench.cover("young_has_to_wait", held & (ahead == 1) & (owed == 1))
     bench.cover("added_with_its_capture", adds & captures)
@@ -92,17 +91,71 @@ def _rows(bench, ways):
         bench.cover("all_ways", adds & pick.valid.all())
 
 
+def _where_it_is(bench, dut, entry, slot, held, ahead, owed, used):
+    """Steps on the way: where in the window the spike and the captures of its slot are."""
+    pick, ways = dut.pick, len(dut.pick.valid)
+    (closed, young, empty, emitting, chosen, emission, last_emission, next_slot, waits, waits_rows, waits_slot, waits_emission) = (
+        bench.internal(name)
+        for name in "closed young empty emitting chosen emission last_emission slot waits waits_rows waits_slot waits_emission".split()
+    )
+    (visiting, rows, left, visit_slot, visit_emission, fresh, touched) = (
+        bench.internal(name) for name in "visiting rows left visit_slot visit_emission fresh touched".split()
+    )
+    one_hot = [bench.internal(f"one_hot{way}") for way in range(ways)]
+    word = Array(bench.internal(f"entry{e}") for e in range(len(young)))[entry]
+
+    def mine(mask):
+        return mask.bit_select(entry, 1)
+
+    # Captures on their way, in the order in which they will come.
+    to_come = [
+        closed.bit_select(slot, 1),
+        chosen & emission & (next_slot == slot),
+        waits & waits_emission & (waits_slot == slot),
+        visiting & visit_emission & (visit_slot == slot),
+        pick.active & pick.capture & (pick.slot == slot),
+    ]
+    bench.check("owes_what_is_on_its_way", owed == sum(to_come))
+    # The spike, and the captures before it.
+    in_entry = word.bit_select(slot, 1)
+    in_wait = waits & (waits_slot == slot) & mine(waits_rows)
+    in_visit = visiting & (visit_slot == slot) & mine(rows)
+    in_pick = Cat(pick.active & (pick.slot == slot) & pick.valid[way] & mine(one_hot[way]) for way in range(ways))
+    bench.check("is_in_one_place", held == in_entry + in_wait + in_visit + sum(in_pick))
+    bench.check("young_comes_after_all", implies(in_entry & mine(young), ahead == sum(to_come)))
+    bench.check("old_comes_with_its_segment", implies(in_entry & ~mine(young), ahead == sum(to_come[2:])))
+    bench.check("waits_in_its_turn", implies(in_wait, ahead == sum(to_come[3:])))
+    bench.check("visited_in_its_turn", implies(in_visit, ahead == to_come[4]))
+    # The machine.
+    bench.check("empty_is_empty", implies(mine(empty), word == 0))
+    bench.check("emits_what_is_closed", implies(closed.any() | (chosen & emission) | young.any(), emitting))
+    bench.check("knows_the_last", implies(chosen & emission, last_emission == (closed == 0)))
+    bench.check("nobody_waits", implies(~waits, waits_rows == 0))
+    bench.check("nobody_visits", implies(~visiting, rows == 0))
+    bench.check("counts_its_rows", implies(visiting, left == sum(rows)))
+    bench.check("picks_nothing_when_idle", implies(~pick.active, pick.valid == 0))
+    for way in range(ways):
+        one = one_hot[way]
+        bench.check(f"picks_one_row{way}", implies(pick.valid[way], (one != 0) & ((one & (one - 1)[: len(one)]) == 0)))
+        bench.check(f"picks_others{way}", Cat((one != other) | ~(pick.valid[way] & pick.valid[i]) for i, other in enumerate(one_hot[:way])).all())
+    # What the slot holds after the pick of this cycle, and after the visit before it.
+    after_pick = Mux(pick.active & (pick.slot == slot), ~pick.capture, used)
+    visits = visiting & (visit_slot == slot)
+    bench.check("fresh_is_fresh", implies(visits, fresh != after_pick))
+    bench.check("touched_is_touched", touched.bit_select(slot, 1) == Mux(visits, ~visit_emission, after_pick))
+
+
 def captures(bench):
     """The slots of each segment are captured once, in order, and segments one after the other."""
     m = bench.m
-    dut, _, ended = _window(bench, 1)
+    dut, _, ended = _window(bench)
     pick = dut.pick
     captured = pick.active & pick.capture
     word = dut.load.payload.word
     # The slots that are left of the segments that ended; three may be on their way if they are short.
-    left = [Signal(N_SLOTS, name=f"left{i}") for i in range(3)]
-    rest = Signal(N_SLOTS)
-    m.d.comb += rest.eq(Mux(captured, left[0] & (left[0] - 1)[:N_SLOTS], left[0]))
+    left = [Signal(4, name=f"left{i}") for i in range(3)]
+    rest = Signal(4)
+    m.d.comb += rest.eq(Mux(captured, left[0] & (left[0] - 1)[:4], left[0]))
     shifts = rest == 0
     queue = [Mux(shifts, later, here) for here, later in zip([rest, *left[1:]], [*left[1:], 0])]
     taken = 1
@@ -115,13 +168,13 @@ def captures(bench):
         bench.check(f"ends_in_order{i}", implies(left[i] == 0, left[i + 1] == 0))
     bench.check("captures_with_a_pick", implies(pick.capture, pick.active))
     bench.cover("two_segments", captured & (left[1] != 0))
-    bench.cover("all_slots", captured & (left[0] == 1 << (N_SLOTS - 1)) & bench.before(captured, "captured"))
+    bench.cover("all_slots", captured & (left[0] == 8) & bench.before(captured, "captured"))
 
 
 def release(bench):
     """A slot is captured `RELEASE_TO_CAPTURE` cycles or more after its release, one for each release and the first."""
     m = bench.m
-    dut, _, _ = _window(bench, 1)
+    dut, _, _ = _window(bench)
     captured = dut.pick.active & dut.pick.capture
     # What `fire` does: one release after each capture.
     may_release = Signal()

@@ -1,38 +1,46 @@
 """The core against the golden model: random networks, errors and recovery, in cocotb."""
 
+import json
 from collections import Counter
 
 import pytest
 
 from lifarray.golden.errors import UserError
-from lifarray.sim import runner
+from lifarray.host import cli
+from lifarray.sim import bench, runner
 from lifarray.sim.bench import CORES, run_core_bench
-from lifarray.sim.coverage import BINS, Coverage
+from lifarray.sim.coverage import BINS, WINDOW_BINS, Coverage
+
+HAS_ICARUS = runner.icarus_of_system() is not None
+needs_icarus = pytest.mark.skipif(not HAS_ICARUS, reason="Icarus Verilog is not installed")
 
 
-@pytest.mark.parametrize("name", ["one-lane", "wide"])
+@needs_icarus
+@pytest.mark.parametrize(
+    "name, test", [("two-ports", "resident_and_streamed"), ("plain", "random_networks"), ("narrow-bus", "currents_at_their_limit")]
+)
+def test_core_soon(name, test):
+    """What is built in a second and finds most mistakes, first."""
+    run_core_bench(name, seed=2, simulator="icarus", test=test, count=3)
+
+
+def test_small_cores_cover_every_bin():
+    """All tests on the small cores, and what they hit between them; only Icarus shows what the window does."""
+    hits = Counter()
+    for name in ("two-ports", "plain", "narrow-bus"):
+        hits.update(run_core_bench(name, seed=2, simulator="icarus" if HAS_ICARUS else "verilator", count=3))
+    unseen = () if HAS_ICARUS else WINDOW_BINS
+    assert [name for name in BINS if not hits[name] and name not in unseen] == []
+
+
+@pytest.mark.parametrize("name", ["narrow-bus", "four-bit", "one-lane", "wide"])
 def test_core_on_verilator(name):
     run_core_bench(name, seed=1, simulator="verilator", count=10)
-
-
-def test_cores_on_verilator_cover_every_bin():
-    """The other cores, and what the random networks on all three hit between them."""
-    hits = Counter()
-    for name in ("plain", "narrow-bus", "four-bit"):
-        for seed in (1, 5):
-            hits.update(run_core_bench(name, seed=seed, simulator="verilator", count=25))
-    assert [name for name in BINS if not hits[name]] == []
 
 
 def test_coverage_refuses_unknown_bins():
     with pytest.raises(KeyError, match="no bin"):
         Coverage().hit("reset mode sideways")
-
-
-@pytest.mark.skipif(runner.icarus_of_system() is None, reason="Icarus Verilog is not installed")
-@pytest.mark.parametrize("name", ["plain", "narrow-bus"])
-def test_core_on_icarus(name):
-    run_core_bench(name, seed=2, simulator="icarus", count=3)
 
 
 @pytest.mark.long
@@ -42,10 +50,36 @@ def test_core_on_more_seeds(name, seed):
     run_core_bench(name, seed=seed, simulator="verilator", count=30)
 
 
-@pytest.mark.skipif(runner.icarus_of_system() is None, reason="Icarus Verilog is not installed")
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(3))
+def test_large_networks(seed):
+    """Layers of up to 800 neurons, runs of up to 200 steps."""
+    run_core_bench("wide", seed=seed, simulator="verilator", test="random_networks", count=5, max_size=800, max_steps=200)
+
+
+def test_sizes_beyond_the_memory_are_refused():
+    with pytest.raises(UserError, match="max_size = 801, must be 1 to 800"):
+        run_core_bench("plain", seed=1, max_size=801)
+
+
+@needs_icarus
 def test_waves_are_written(tmp_path):
     run_core_bench("plain", seed=1, simulator="icarus", test="register_fields", waves=tmp_path / "run.fst")
     assert (tmp_path / "run.fst").stat().st_size > 1000
+
+
+def test_command_runs_every_seed_on_every_core(monkeypatch, capsys):
+    runs = []
+
+    def run(core, seed, **options):
+        runs.append((core, seed, options["max_size"]))
+        return {"several layers": 2}
+
+    monkeypatch.setattr(bench, "run_core_bench", run)
+    assert cli.main(["simulate", "core", "--core", "all", "--seeds", "2", "--seed", "7", "--max-size", "50", "--json"]) == 0
+    assert runs == [(core, seed, 50) for seed in (7, 8) for core in CORES]
+    assert json.loads(capsys.readouterr().out)["coverage"] == {"several layers": 4 * len(CORES)}
+    assert cli.main(["simulate", "core", "--seeds", "2", "--waves", "run.fst"]) == 2
 
 
 def test_unknown_cores_are_refused():
