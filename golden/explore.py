@@ -94,10 +94,11 @@ class Explorer:
         total = 0
         for layer, groups in zip(self.network.layers, self._activity):
             row_bytes = config.row_words(layer.weight_bits) * 8
-            steps = ceil(min(config.lanes, layer.n_neurons) / config.fire_units)
+            full, rest = divmod(layer.n_neurons, config.lanes)
+            steps = full * config.groups + ceil(rest / config.fire_units)
             for events, active_rows, slots in groups:
                 ideal = ideal_tile_cycles(events, active_rows, row_bytes, config, self.timing, resident)
-                total += config.tiles(layer.n_neurons) * max(ideal, steps * slots)
+                total += max(config.tiles(layer.n_neurons) * ideal, steps * slots)
         return total
 
     def explore(self, board: Board, lut_share: float, count: int, tick=lambda: None) -> list:

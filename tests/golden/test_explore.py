@@ -58,10 +58,11 @@ def test_the_fastest_that_fit_come_first(job, monkeypatch):
     monkeypatch.setattr(explore, "candidates", lambda network: few)
     explorer = Explorer(network, spikes)
     tried = []
-    found = explorer.explore(BOARD, 0.3, 4, tick=lambda: tried.append(1))
+    share = sorted(resources(config).lut for config, _ in few)[len(few) // 2] / BOARD.capacity["LUT"]
+    found = explorer.explore(BOARD, share, 4, tick=lambda: tried.append(1))
     assert 4 == len(found) <= len(tried) <= len(few)
     assert [c.cycles for c in found] == sorted(c.cycles for c in found)
-    fitting = [(config, resident) for config, resident in few if resources(config).fits(BOARD, 0.3)]
+    fitting = [(config, resident) for config, resident in few if resources(config).fits(BOARD, share)]
     assert 4 < len(fitting) < len(few), "the test needs cores that fit and cores that do not"
     assert [c.cycles for c in found] == sorted(explorer.cycles(*candidate) for candidate in fitting)[:4]
 
