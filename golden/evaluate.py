@@ -108,6 +108,12 @@ def score_autoencoder(network, images, rng) -> dict:
     return {"mse": float(image_mse(synthesize(network, pixels, rng), pixels).mean()), "n": len(images)}
 
 
+def score_classifier(network, images, labels, rng) -> dict:
+    """{"accuracy", "n"}: the class is the output neuron with the most spikes, the first where several have as many."""
+    counts = synthesize(network, images.reshape(len(images), -1) / 255.0, rng)
+    return {"accuracy": float((counts.argmax(axis=1) == labels).mean()), "n": len(images)}
+
+
 def recording_rates(front_end, recordings):
     """Rates [n, fan_in] and digits [n] of `datasets.Recording`s."""
     rates = [front_end.rates(*r.read(), name=str(r.path)) for r in recordings]
@@ -126,7 +132,7 @@ def evaluate(network, data_dir=None) -> dict:
     """The network's figures on the test set that its recipe names.
 
     An audio network: FSDD's test indices 0-4, and the held-out voices where espeakng-loader is
-    installed. An autoencoder: the test set of its images.
+    installed. An autoencoder or a classifier: the test set of its images.
 
     Parameters
     ----------
@@ -136,7 +142,7 @@ def evaluate(network, data_dir=None) -> dict:
 
     Returns
     -------
-    dict: "set", "n", "mse"; audio networks also "accuracy" and "held_out_voices"
+    dict: "set", "n", "mse"; classifiers "accuracy" instead; audio networks also "accuracy" and "held_out_voices"
 
     Raises
     ------
@@ -147,8 +153,10 @@ def evaluate(network, data_dir=None) -> dict:
 
     name = network.meta.get("evaluation")
     rng = np.random.default_rng(EVALUATION_SEED)
-    if name == "mnist-test":
-        images, _ = datasets.mnist("test", data_dir)
+    if name in ("mnist-test", "fashion-mnist-test"):
+        images, labels = (datasets.mnist if name == "mnist-test" else datasets.fashion_mnist)("test", data_dir)
+        if network.layers[-1].n_neurons == 10:
+            return {"set": name, **score_classifier(network, images, labels, rng)}
         return {"set": name, **score_autoencoder(network, images, rng)}
     if name != "fsdd-test":
         raise UserError(f"the network's recipe names no known set to evaluate on ({name!r}): choose another network")

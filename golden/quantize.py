@@ -36,6 +36,19 @@ def quantize_weight(weight, bits: int):
     return best[2].astype(np.int8), best[1]
 
 
+def round_weight(weight, bits: int, scale: float):
+    """What ``weight`` is once it has been an integer of ``bits`` bits: same shape and type.
+
+    Training runs forward and backward with it and adds the gradient to the weight itself.
+    """
+    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    rounded = weight * weight.dtype.type(scale)
+    np.rint(rounded, out=rounded)
+    np.clip(rounded, low, high, out=rounded)
+    rounded *= weight.dtype.type(1 / scale)
+    return rounded
+
+
 def quantize_layer(name, weight, *, bits=8, decay=230, v_threshold=1.0, frac_bits=0, vmem_bits=16) -> Layer:
     """A `Layer` from a float weight [fan_in, n_neurons] trained at threshold ``v_threshold``.
 

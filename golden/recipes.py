@@ -21,9 +21,15 @@ class Phase:
     epochs, batch, n_steps : int
     learning_rate, final_rate : float
         Falls from the first to the second by half a cosine over the phase.
+    mask : bool
+        Of "vmem": equation 6.
+    weight_bits : int
+        Of "bptt": run with the weights rounded to 4 or 8 bits while training them; 0: as they are.
     trace, moments : str
         Of "vmem": see there.
     weight_decay : float
+    weight_limit : float
+        Weights are kept within plus and minus this, or a few large ones cost all others a bit; 0: no limit.
     slope : float
         Of the surrogate gradient; the paper's is 1.
     spike_price : tuple of float
@@ -38,7 +44,10 @@ class Phase:
     n_steps: int = 15
     trace: str = "separable"
     moments: str = "all"
+    mask: bool = True
+    weight_bits: int = 0
     weight_decay: float = 0.0
+    weight_limit: float = 0.0
     slope: float = 1.0
     spike_price: tuple = ()
 
@@ -49,19 +58,39 @@ class AutoencoderRecipe:
 
     Parameters
     ----------
+    n_steps : int
+        Time steps T of an image when the network is used; each phase has its own.
+    dataset : str
+        "mnist" or "fashion-mnist".
+    max_rate : float
+        Spike probability of a step at the highest pixel value.
+    decay : int
+        In units of 1/256.
     n_train : int
         Training images, the first of the set.
     n_validation : int
-        Training images after those, kept for validation.
+        The last training images, kept for validation.
+    weight_bits, frac_bits, vmem_bits : int
+        Of the integer network.
     """
 
     name: str
     phases: tuple
     hidden: int = 196
     n_steps: int = 15
-    n_train: int = 55000
+    dataset: str = "mnist"
+    max_rate: float = 1.0
+    decay: int = DECAY
+    n_train: int = 59000
     n_validation: int = 1000
     weight_bits: int = 8
+    frac_bits: int = 0
+    vmem_bits: int = 16
+
+
+@dataclass(frozen=True)
+class ClassifierRecipe(AutoencoderRecipe):
+    """784-hidden-10 on images: the output neuron with the most spikes is the class. Phases are "bptt"."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +104,12 @@ class AudioRecipe:
     phases : tuple of Phase
         "vmem" trains the audiocoder on the hidden states, as the paper does; "bptt" trains it
         through the decoder, which stays as it is.
+    augmentation : Augmentation or None
+        How training utterances are varied.
+    variants : int
+        Each utterance is varied that often, before training; 0: anew whenever it is met.
+    pairing : str
+        The paper's dataset "A", one image a digit, or "B", an image of its own for each utterance.
     n_steps : int
         Time steps of an utterance.
     hidden_state_steps : int
@@ -96,7 +131,9 @@ class AudioRecipe:
     autoencoder: AutoencoderRecipe
     phases: tuple
     front_end: FrontEnd = field(default_factory=FrontEnd)
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    augmentation: Augmentation | None = field(default_factory=Augmentation)
+    variants: int = 0
+    pairing: str = "A"
     hidden: int = 224
     n_steps: int = 60
     hidden_state_steps: int = 15
@@ -109,24 +146,56 @@ class AudioRecipe:
     weight_bits: int = 8
 
 
-MNIST_AE = AutoencoderRecipe(
-    name="mnist-ae",
-    phases=(
-        Phase("vmem", epochs=1, learning_rate=5e-4, final_rate=5e-5),
-        Phase("bptt", epochs=4, learning_rate=3e-3, slope=4.0),
-    ),
+# One epoch by the paper's rule finds good weights fast; backpropagation through time refines them.
+_START = Phase("vmem", epochs=1, learning_rate=5e-4)
+_REFINE = Phase("bptt", epochs=24, learning_rate=3e-3, slope=4.0, weight_limit=1.0)
+_TO_4_BITS = Phase("bptt", epochs=12, learning_rate=1e-3, slope=4.0, weight_limit=1.0, weight_bits=4)
+
+MNIST_AE_INT8 = AutoencoderRecipe(name="mnist-ae-int8", phases=(_START, _REFINE))
+
+# The leak rounds to nearest, so a small threshold needs frac_bits for it to act at all.
+MNIST_AE_INT4 = replace(
+    MNIST_AE_INT8, name="mnist-ae-int4", phases=(_START, _REFINE, _TO_4_BITS), weight_bits=4, frac_bits=3, vmem_bits=12
 )
 
 # Fewer hidden spikes: the decoder's clock cycles are nearly proportional to them.
-_THIN_AE = replace(
-    MNIST_AE,
+MNIST_AE_INT4_THIN = replace(
+    MNIST_AE_INT4,
+    name="mnist-ae-int4-thin",
+    phases=(_START, _REFINE, replace(_TO_4_BITS, epochs=16, learning_rate=2e-3, spike_price=(0.35, 0.0))),
+)
+
+# Longer trains are for the last epochs: they cost four times as much, and start where the short ones ended.
+MNIST_AE_T60_INT8 = replace(
+    MNIST_AE_INT8,
+    name="mnist-ae-t60-int8",
+    phases=(_START, _REFINE, Phase("bptt", epochs=2, learning_rate=5e-4, n_steps=60, slope=4.0, weight_limit=1.0)),
+    n_steps=60,
+)
+
+MNIST_CLASSIFIER_INT4 = ClassifierRecipe(
+    name="mnist-classifier-int4",
+    phases=(
+        Phase("bptt", epochs=8, learning_rate=2e-3, n_steps=25, slope=4.0),
+        Phase("bptt", epochs=4, learning_rate=1e-3, n_steps=100, slope=4.0, weight_bits=4),
+    ),
+    hidden=128,
+    n_steps=100,
+    weight_bits=4,
+    frac_bits=3,
+    vmem_bits=12,
+)
+
+_THIN_AE = AutoencoderRecipe(
     name="mnist-ae-thin",
     phases=(
         Phase("vmem", epochs=1, learning_rate=5e-4, final_rate=5e-5),
         Phase("bptt", epochs=4, learning_rate=3e-3, slope=4.0, spike_price=(0.3, 0.0)),
     ),
+    n_train=55000,
 )
 
+# Varied anew in every epoch: with eight variants made beforehand it heard strange voices worse.
 DEMO = AudioRecipe(
     name="demo",
     autoencoder=_THIN_AE,
@@ -160,7 +229,10 @@ TINY = AudioRecipe(
     voice_rates=(),
 )
 
-RECIPES = {r.name: r for r in (DEMO, MNIST_AE, _THIN_AE, TINY, _TINY_AE)}
+RECIPES = {
+    r.name: r
+    for r in (DEMO, MNIST_AE_INT8, MNIST_AE_INT4, MNIST_AE_INT4_THIN, MNIST_AE_T60_INT8, MNIST_CLASSIFIER_INT4, TINY)
+}
 
 TEST_RECIPES = (TINY.name, _TINY_AE.name)
 """They only test the training: their networks are no good."""

@@ -181,7 +181,7 @@ REGISTERS = (
 BY_NAME = {register.name: register for register in REGISTERS}
 
 CAPABILITIES = tuple(register.name for register in REGISTERS if register.name.startswith("CAPS"))
-"""Registers whose fields are named after the parameters of `CoreConfig` that they tell."""
+"""Registers whose fields are parameters of the core's `CoreConfig`."""
 
 MAP_SIZE = 0x1000
 """Bytes of address space that the registers take."""

@@ -99,6 +99,7 @@ def load_build():
     return SimpleNamespace(
         Build=build.Build,
         Design=build.Design,
+        board_verilog=build.board_verilog,
         describe_path=build.describe_path,
         check_budget=netlist.check_budget,
         BuildError=tools.BuildError,

@@ -235,3 +235,9 @@ def describe_path(timing: Timing) -> str:
     """The critical path in a line."""
     steps = ", ".join(f"{module or 'top'} {delay:.1f} ns" for module, delay in timing.path)
     return f"critical path {steps}" if steps else "the log has no critical path"
+
+
+def board_verilog(board: str, config: CoreConfig) -> str:
+    """The top level of a PYNQ board as Verilog for the vendor's tools, module ``lifarray``."""
+    plan = make_platform(board, toolchain="Vivado").build(make_top(board, config), "lifarray", do_build=False, emit_src=False)
+    return plan.files["lifarray.v"]

@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from lifarray.golden.config import CoreConfig
+from lifarray.golden.errors import UserError
 
 from .axi import Axi4LiteSignature
 from .core import LifCore
@@ -27,6 +28,8 @@ class LocalCore(wiring.Component):
     """
 
     def __init__(self, config: CoreConfig):
+        if config.ports != 1:
+            raise UserError(f"ports = {config.ports}: a local memory has one; take a configuration with ports = 1")
         self._config = config
         super().__init__({"s_axil": In(Axi4LiteSignature(WINDOW_BITS + 1)), "irq": Out(1)})
 

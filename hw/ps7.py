@@ -1,6 +1,6 @@
 """The processor of a Zynq-7000, as far as a core needs it: a clock, a reset, a manager port, two memory ports, an interrupt."""
 
-from amaranth.hdl import Cat, ClockDomain, ClockSignal, Const, Instance, Module, Signal
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.cdc import ResetSynchronizer
 from amaranth.lib.wiring import In, Out
@@ -17,7 +17,7 @@ INTERRUPTS = 20
 
 
 class ProcessingSystem(wiring.Component):
-    """Instantiates the PS7, bare, and makes the domain "sync" of its FCLK0.
+    """Instantiates the PS7, bare, and drives clock and reset of the domain "sync", which is the top level's, from its FCLK0.
 
     Inputs of the PS7 that are not named here stay open: nextpnr-xilinx and Vivado tie them off.
 
@@ -43,7 +43,6 @@ class ProcessingSystem(wiring.Component):
         fclk = Signal(4)
         reset_n = Signal(4)
         clock = Signal(attrs={"keep": 1})
-        m.domains.sync = ClockDomain()
         m.submodules.clock_buffer = Instance("BUFG", i_I=fclk[0], o_O=clock)
         m.d.comb += ClockSignal().eq(clock)
         m.submodules.reset = ResetSynchronizer(~reset_n[0], domain="sync")

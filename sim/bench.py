@@ -13,7 +13,8 @@ from . import runner
 from .top import CoreOnAxi4, verilog
 
 CORES = {
-    "plain": CoreConfig(lanes=8, fire_units=2, store_rows=1024),
+    # Many groups a unit and one way: the least time between a slot's release and its capture.
+    "plain": CoreConfig(lanes=20, fire_units=2, store_rows=1024),
     # A 32-bit bus, the shallowest buffers, a window and a list that overflow.
     "narrow-bus": CoreConfig(
         lanes=24,
@@ -29,12 +30,16 @@ CORES = {
         stream_fifo_words=32,
     ),
     # 4-bit weights in rows that end within a word; one lane a unit.
-    "four-bit": CoreConfig(lanes=10, fire_units=10, weight_bits=4, current_bits=12, vmem_bits=9, ways=3, window_rows=16, store_rows=1024),
-    "one-lane": CoreConfig(lanes=1, fire_units=1, current_bits=14, vmem_bits=20, store_rows=256),
-    # Rows longer than a burst, two ports, many groups a unit, the widest vmem.
-    "wide": CoreConfig(
-        lanes=144, fire_units=12, current_bits=20, vmem_bits=32, ports=2, ways=4, window_rows=32, store_rows=256, list_words=64
+    "four-bit": CoreConfig(
+        lanes=10, fire_units=10, weight_bits=4, current_bits=12, vmem_bits=9, ways=3, window_rows=16, store_rows=1024, list_words=64
     ),
+    # Two ports, of which the second has no part in 4-bit rows; the narrowest vmem.
+    "two-ports": CoreConfig(
+        lanes=12, fire_units=3, current_bits=14, vmem_bits=4, ports=2, ways=4, window_rows=8, store_rows=128, list_words=16
+    ),
+    "one-lane": CoreConfig(lanes=1, fire_units=1, current_bits=14, vmem_bits=20, store_rows=256, list_words=16),
+    # Rows longer than a burst, many groups a unit, the widest vmem.
+    "wide": CoreConfig(lanes=144, fire_units=12, vmem_bits=32, ports=2, ways=4, window_rows=32, store_rows=256, list_words=64),
 }
 """Cores that the bench runs on, each at the edge of something."""
 

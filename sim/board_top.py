@@ -47,7 +47,7 @@ class FaultyPort(wiring.Component):
 
 
 class BoardTop(wiring.Component):
-    """A core, the memory behind it, and the switches for faults between them.
+    """A core, the memory behind it, and the switches for faults of its first port.
 
     Parameters
     ----------
@@ -74,10 +74,13 @@ class BoardTop(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.core = core = self._core
-        m.submodules.ddr = ddr = Ddr(self._config.bus_bits, self._beats, self._timing)
+        ports = [name for name in ("m_axi", "m_axi1") if name in core.signature.members]
+        m.submodules.ddr = ddr = Ddr(self._config.bus_bits, self._beats, self._timing, len(ports))
         m.submodules.port = port = FaultyPort(self._config.bus_bits)
         wiring.connect(m, core.m_axi, port.manager)
         wiring.connect(m, port.memory, ddr.bus)
+        if len(ports) == 2:
+            wiring.connect(m, core.m_axi1, ddr.bus1)
         wiring.connect(m, wiring.flipped(self.s_axil), core.s_axil)
         m.d.comb += self.irq.eq(core.irq)
         m.d.comb += [getattr(port, name).eq(getattr(self, name)) for name in FAULTS]

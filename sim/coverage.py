@@ -6,9 +6,10 @@ every bin of `BINS`.
 
 from collections import Counter
 
-from lifarray.golden.config import SLOTS, CoreConfig
-from lifarray.golden.lif import ResetMode
-from lifarray.golden.network import Layer, LayerResult
+from lifarray.golden.config import RING_ROWS, SLOTS, CoreConfig
+from lifarray.golden.encode import samples_per_pass
+from lifarray.golden.lif import LayerResult, ResetMode
+from lifarray.golden.network import Layer
 from lifarray.golden.registers import ErrorCode
 
 BINS = (
@@ -57,6 +58,25 @@ BINS = (
     "bus not paused",
     "bus of 32 bits",
     "bus of 64 bits",
+    "one memory port",
+    "two memory ports",
+    "rows of which the second port has no part",
+    "streamed weights",
+    "resident weights",
+    "resident weights run twice",
+    "resident weights loaded anew",
+    "streamed after resident",
+    "resident after streamed",
+    "weights in the last rows of the store",
+    "rows beyond the end of the ring",
+    "raster list replayed",
+    "raster list overflows",
+    "a second segment",
+    "currents at their limit",
+    "window full",
+    "all ways in one cycle",
+    "a young row added while slots are emitted",
+    "abort in a load",
     *(f"error {code.name.lower()}" for code in ErrorCode if code != ErrorCode.NONE),
     "run after an error, without reset",
     "run after an abort, without reset",
@@ -100,9 +120,22 @@ class Coverage:
         }
         self._hit_all(cases)
 
-    def layer(self, layer: Layer, result: LayerResult, config: CoreConfig):
-        """What one layer of it was like."""
+    def layer(self, layer: Layer, spikes, result: LayerResult, config: CoreConfig, resident):
+        """What one layer of it was like, on the input ``spikes``."""
         tiles = config.tiles(layer.n_neurons)
+        n_samples, n_steps, _ = spikes.shape
+        at_once = samples_per_pass(n_steps)
+        # Active rows of each pass of each run of the layer.
+        active = [
+            [
+                int(spikes[first : first + at_once, step : step + SLOTS].any(axis=(0, 1)).sum()) + layer.bias_rows
+                for step in range(0, n_steps, SLOTS)
+            ]
+            for first in range(0, n_samples, at_once)
+        ]
+        listed = max(sum(rows) + len(rows) for rows in active)
+        segments = 1 + (resident and min(n_samples, at_once) * n_steps > (1 if n_steps <= SLOTS else SLOTS // 2))
+        replays = tiles > 1 or segments > 1
         full = layer.n_neurons % config.lanes == 0
         cases = {
             f"reset mode {layer.reset_mode}": True,
@@ -114,6 +147,15 @@ class Coverage:
             "frac_bits 7": layer.frac_bits == 7,
             f"weights of {layer.weight_bits} bits": True,
             "4-bit weights on an 8-bit core": layer.weight_bits < config.weight_bits,
+            "one memory port": config.ports == 1,
+            "two memory ports": config.ports == 2,
+            "rows of which the second port has no part": config.ports == 2 and layer.weight_bits < config.weight_bits and not resident,
+            "streamed weights": not resident,
+            "resident weights": resident,
+            "rows beyond the end of the ring": not resident and tiles * max(map(sum, active)) > RING_ROWS,
+            "raster list replayed": replays and listed <= config.list_words,
+            "raster list overflows": replays and listed > config.list_words,
+            "a second segment": segments > 1,
             "no bias": layer.bias_rows == 0,
             "one bias row": layer.bias_rows == 1,
             "several bias rows": layer.bias_rows > 1,

@@ -18,7 +18,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from lifarray.golden.config import CoreConfig
-from lifarray.golden.errors import UserError
+from lifarray.golden.errors import ToolError, UserError
 from lifarray.golden.registers import MAP_SIZE
 from lifarray.hw.axi import Axi3Signature, Axi4LiteSignature
 from lifarray.hw.local_memory import WINDOW_BITS
@@ -45,7 +45,9 @@ hierarchy -top {top}
 proc
 flatten
 clean
-write_verilog -noattr {out}
+memory_collect
+attrmap -remove src -remove hdlname
+write_verilog {out}
 """
 
 MODELLED = {
@@ -111,7 +113,7 @@ class NetlistFile:
                 command = [sys.executable, "-m", "lifarray.hw.yosys", "-q", "-l", str(work / "log"), str(work / "script.ys")]
                 done = subprocess.run(command, capture_output=True, text=True)
                 if done.returncode:
-                    raise RuntimeError(f"yosys cannot turn {self.path} into Verilog: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+                    raise ToolError(f"yosys cannot turn {self.path} into Verilog: {(work / 'log').read_text()[-1000:]}")
                 (work / "out.v").replace(cached)
         return cached
 
@@ -123,6 +125,11 @@ def _check_modelled(module):
             found = int(found, 2) if isinstance(wanted, int) else found
             if found != wanted:
                 raise UserError(f"cell {name} ({cell['type']}): the simulation has no model of {parameter} = {found}")
+        for parameter, value in list(cell["parameters"].items()):
+            if cell["type"] in MODELLED and parameter.startswith("INIT"):
+                if "1" in value:
+                    raise UserError(f"cell {name} ({cell['type']}): the simulation has no model of a memory that is not 0 at first")
+                del cell["parameters"][parameter]
         if cell["type"] == "DP16KD" and cell["parameters"]["DATA_WIDTH_A"] != cell["parameters"]["DATA_WIDTH_B"]:
             raise UserError(f"cell {name} (DP16KD): the simulation has no model of ports of different widths")
 

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import cocotb
 import numpy as np
-from cocotb.triggers import ClockCycles
+from cocotb.triggers import ClockCycles, RisingEdge
 
-from lifarray.golden.config import CoreConfig
+from lifarray.golden.config import RING_ROWS, SLOTS, CoreConfig
 from lifarray.golden.descriptor import DESCRIPTOR_BYTES, pack_descriptor
+from lifarray.golden.encode import pack
+from lifarray.golden.lif import reset_mode
 from lifarray.golden.network import Layer, Network
-from lifarray.golden.program import Program, weight_rows
+from lifarray.golden.program import Program, load_descriptor, weight_rows
 from lifarray.golden.registers import BY_NAME, CAPABILITIES, MAP_HASH, REGISTERS, ErrorCode
 
 from . import bus_memory
@@ -31,6 +33,8 @@ TIMEOUT_CYCLES = 150_000
 settings = json.loads(os.environ.get("LIFARRAY_BENCH", "{}"))
 config = CoreConfig(**settings.get("config", {}))
 seed = settings.get("seed", 0)
+HIGHEST = (1 << (config.vmem_bits - 1)) - 1
+"""The highest vmem of the core."""
 coverage = Coverage()  # of all tests of this run
 
 
@@ -81,13 +85,20 @@ class CoreBench(Testbench):
         self.memory.forget_writes()
         return program
 
-    async def run_and_check(self, network, spikes, resident=False):
-        """Run a network and compare all that it leaves with the golden model."""
+    async def run_and_check(self, network, spikes, resident=False, loaded=False):
+        """Run a network and compare all that it leaves with the golden model.
+
+        With ``resident`` its weights are loaded into the core first, unless they are ``loaded``.
+        """
         program = self.place(network, spikes, resident)
         await self.close_windows()
         await self.open_window(0, program.base, program.end)
-        if program.resident:
+        if program.resident and not loaded:
             await self.run(program.setup_address, program.setup_count, TIMEOUT_CYCLES)
+        return await self.run_placed(program, network, spikes)
+
+    async def run_placed(self, program, network, spikes):
+        """The same of what lies in memory."""
         self.scoreboard.expect(network, spikes)
         counters = await self.run(program.list_address, program.list_count, TIMEOUT_CYCLES)
         self.scoreboard.finished()
@@ -100,10 +111,15 @@ class CoreBench(Testbench):
         found = program.decode({key: self.memory.words(*region) for key, region in regions.items()})
         results = network.run(spikes)
         coverage.network(len(results), program.n_samples, program.n_steps, spikes, config, self.paused)
-        for layer, (found_spikes, found_vmem), result in zip(network.layers, found, results):
-            coverage.layer(layer, result, config)
+        inputs = spikes
+        for i, (layer, (found_spikes, found_vmem), result) in enumerate(zip(network.layers, found, results)):
+            coverage.layer(layer, inputs, result, config, program.resident)
             compare(layer.name, "spike", found_spikes, result.spikes)
             compare(layer.name, "vmem", found_vmem, result.vmem)
+            inputs = result.spikes
+            for g, group in enumerate(program.groups):
+                words = self.memory.words(*regions["spikes", g, i])
+                assert (words == pack(result.spikes[group.start : group.stop]).reshape(-1)).all(), "bits of unused slots are set"
         tiles = [config.tiles(layer.n_neurons) for layer in network.layers]
         assert counters["saturations"] == sum(result.saturations for result in results)
         assert counters["events"] == sum(n * result.events for n, result in zip(tiles, results))
@@ -115,7 +131,10 @@ class CoreBench(Testbench):
             allowed[address - BASE :][:n_bytes] = True
         assert (self.memory.written == allowed).all(), "bytes written that are not output, or output not written"
         assert not self.memory.outside
-        assert counters["write_beats"] >= allowed.sum() // (config.bus_bits // 8)
+        # A raster word is written whole, each vmem as half a word.
+        words = sum(n_words for (kind, _, _), (_, n_words) in regions.items() if kind == "spikes")
+        words += program.n_samples * sum(layer.n_neurons for layer in network.layers)
+        assert counters["write_beats"] == words * 64 // config.bus_bits
 
 
 def compare(layer, what, found, expected):
@@ -160,6 +179,144 @@ async def random_networks(dut):
     assert tb.scoreboard.compared > 100 * settings.get("count", 10)
 
 
+class WindowProbe:
+    """Looks into the window, where the simulator shows it (Icarus does), and counts what it sees."""
+
+    def __init__(self, dut):
+        try:
+            window = dut.core.path.window
+            names = ("load__valid", "load__ready", "load__payload", "emitting", "visiting", "visit_emission", "rows", "young", "pick")
+            self._signals = {name: getattr(window, name) for name in names}
+        except AttributeError:
+            return
+        cocotb.start_soon(self._watch(dut))
+
+    async def _watch(self, dut):
+        signals = self._signals
+        while True:
+            await RisingEdge(dut.clk)
+            if not signals["visiting"].value and not signals["load__valid"].value:
+                continue
+            values = {name: int(signal.value) for name, signal in signals.items()}
+            last = values["load__payload"] >> SLOTS & 1
+            if values["load__valid"] and not last and not values["load__ready"]:
+                coverage.hit("window full")
+            if values["visiting"] and values["emitting"] and not values["visit_emission"] and values["rows"] & values["young"]:
+                coverage.hit("a young row added while slots are emitted")
+            if values["pick"] & (1 << config.ways) - 1 == (1 << config.ways) - 1:
+                coverage.hit("all ways in one cycle")
+
+
+def layer_of(rng, fan_in, n_neurons, **changes):
+    """A layer of random weights whose currents the core can hold."""
+    limit = 1 << (config.current_bits - 1)
+    bits = changes.pop("weight_bits", config.weight_bits)
+    rows = fan_in + changes.get("bias_rows", 0)
+    reach = min(1 << (bits - 1), limit // rows)
+    weight = rng.integers(-reach, reach, size=(rows, n_neurons))
+    return small_layer(rng, weight=weight, weight_bits=bits, **changes)
+
+
+@cocotb.test()
+async def currents_at_their_limit(dut):
+    """Sums of the largest weights, which just fit: neither the lanes' adders nor fire may lose a bit."""
+    tb = await begin(dut)
+    for bits in sorted({4, config.weight_bits}):
+        lowest = -(1 << (bits - 1))
+        highest = -lowest - 1
+        fan_in = (1 << (config.current_bits - bits)) if bits == config.weight_bits else 40
+        columns = [[lowest] * fan_in, [highest] * fan_in, [lowest, highest] * (fan_in // 2)]
+        weight = np.array(columns[: max(1, min(3, config.lanes))]).T
+        for at in range(len(columns)):
+            weight[:, 0] = columns[at]
+            layer = small_layer(
+                tb.rng, weight=weight, weight_bits=bits, decay=0, reset_mode="none", v_threshold=1 + at, frac_bits=0
+            )
+            network = Network([layer], 3, vmem_bits=config.vmem_bits)
+            spikes = np.ones((1, 3, fan_in), dtype=bool)
+            spikes[0, 1] = tb.rng.random(fan_in) < 0.5
+            await tb.run_and_check(network, spikes)
+    coverage.hit("currents at their limit")
+
+
+@cocotb.test()
+async def resident_and_streamed(dut):
+    """Weights that stay, weights that pass, and both in turn; long streams; lists that overflow."""
+    tb = await begin(dut)
+    WindowProbe(dut)
+    rng = tb.rng
+    lanes = config.lanes
+
+    def job(fan_in, n_neurons, n_samples, n_steps, density, **changes):
+        layers = [layer_of(rng, fan_in, n_neurons, **changes)]
+        return Network(layers, n_steps, vmem_bits=config.vmem_bits), rng.random((n_samples, n_steps, fan_in)) < density
+
+    # Few neurons, or the bus models take their time.
+    first = job(12, lanes + 1, 3, 20, 0.4, bias_rows=1)
+    second = job(7, 2 * lanes, 2, 32, 0.8)
+    long_run = job(9, lanes + 2, 1, 100, 0.3)
+    await tb.run_and_check(*first)
+    await tb.run_and_check(*first, resident=True)
+    coverage.hit("resident after streamed")
+    await tb.run_and_check(*first, resident=True, loaded=True)
+    coverage.hit("resident weights run twice")
+    await tb.run_and_check(*second, resident=True)
+    await tb.run_and_check(*first)
+    coverage.hit("streamed after resident")
+    await tb.run_and_check(*second, resident=True, loaded=True)
+    await tb.run_and_check(*first, resident=True)
+    coverage.hit("resident weights loaded anew")
+    await tb.run_and_check(*long_run, resident=True)
+    await tb.run_and_check(*job(5, lanes, 6, 10, 0.9, weight_bits=4), resident=True)
+    await tb.run_and_check(*job(5, lanes, 6, 10, 0.9, weight_bits=4))
+    # More rows than the ring holds.
+    await tb.run_and_check(*job(RING_ROWS * 2 + 5, lanes, 1, 4, 0.9, weight_bits=4))
+    # More active inputs than the list holds, if that is few; once for each half, if they may stay.
+    fan_in = config.list_words + 3
+    if fan_in <= 80:
+        case = job(fan_in, lanes + 1, 1, 9, 0.9)
+        await tb.run_and_check(*case)
+        await tb.run_and_check(*case, resident=2 * fan_in <= config.resident_rows)
+    # The store's last rows.
+    network, spikes = job(6, lanes, 2, 15, 0.5)
+    program = tb.place(network, spikes)
+    await tb.open_window(0, program.base, program.end)
+    store_row = config.resident_rows - 6
+    address = program._layout["weight", 0]
+    load = load_descriptor(network.layers[0], config, address, store_row)
+    layer = pack_descriptor(**{**good_fields(program), "resident": 1, "store_row": store_row, "weight_address": 0})
+    tb.memory.load({program.setup_address: np.frombuffer(load, dtype="<u8"), program.list_address: np.frombuffer(layer, dtype="<u8")})
+    await tb.run(program.setup_address, 1, TIMEOUT_CYCLES)
+    counters = await tb.run_placed(program, network, spikes)
+    assert counters["read_beats"] == (DESCRIPTOR_BYTES + 8 * 6) * 8 // config.bus_bits, "resident weights are not read again"
+    coverage.hit("weights in the last rows of the store")
+
+
+@cocotb.test()
+async def abort_in_a_load(dut):
+    tb = await begin(dut)
+    tb.pause_randomly()
+    network = Network([layer_of(tb.rng, 20, config.lanes)], 8, vmem_bits=config.vmem_bits)
+    spikes = tb.rng.random((2, 8, 20)) < 0.5
+    program = tb.place(network, spikes, resident=True)
+    await tb.open_window(0, program.base, program.end)
+    length = (await tb.run(program.setup_address, program.setup_count, TIMEOUT_CYCLES))["cycles"]
+    aborted = 0
+    for _ in range(6):
+        await tb.start(program.setup_address, program.setup_count)
+        await ClockCycles(dut.clk, int(tb.rng.integers(1, length)))
+        await tb.write("CONTROL", 2)
+        try:
+            await tb.finish(TIMEOUT_CYCLES)
+        except RunFailed as failure:
+            assert failure.error == ErrorCode.ABORTED
+            aborted += 1
+        await tb.run_and_check(network, spikes, resident=bool(aborted % 2))
+    assert aborted >= 2
+    coverage.hit("abort in a load")
+    await tb.run_and_check(network, spikes, resident=True)
+
+
 @cocotb.test()
 async def register_fields(dut):
     """Every register reads what the map says; rw fields keep what was written, byte by byte."""
@@ -195,7 +352,7 @@ def small_layer(rng, n_neurons=3, **changes):
         name="good",
         weight=rng.integers(-reach, reach, size=(5, n_neurons)),
         weight_bits=config.weight_bits,
-        v_threshold=reach,
+        v_threshold=min(reach, HIGHEST),
         v_subtract=1,
         decay=230,
     )
@@ -207,7 +364,9 @@ def good_fields(program):
     layout = program._layout
     layer = program.network.layers[0]
     return dict(
-        reset_mode=1,
+        reset_mode=reset_mode(layer.reset_mode),
+        frac_bits=layer.frac_bits,
+        bias_rows=layer.bias_rows,
         four_bit=layer.weight_bits == 4,
         decay=layer.decay,
         n_samples=program.n_samples,
@@ -255,7 +414,6 @@ async def recover(tb):
 async def bad_descriptors(dut):
     tb = await begin(dut)
     network, spikes = await small_job(tb)
-    highest = (1 << (config.vmem_bits - 1)) - 1
     bad = [
         dict(magic=0),
         dict(reset_mode=5),
@@ -276,9 +434,16 @@ async def bad_descriptors(dut):
         dict(weight_address=BASE + 1),
         dict(output_address=BASE + 2),
         dict(vmem_address=BASE + 4),
+        dict(resident=1, store_row=config.resident_rows),
+        dict(resident=1, store_row=0xFFFF),
+        dict(resident=1, load=1),
+        dict(load=1, store_row=config.resident_rows - 4),
+        dict(load=1, store_row=0xFFFF),
+        dict(load=1, fan_in=config.resident_rows + 1),
+        dict(load=1, fan_in=(1 << 20) - 1),
     ]
     if config.vmem_bits < 32:
-        bad += [dict(v_threshold=highest + 1), dict(v_subtract=highest + 1), dict(v_init=highest + 1), dict(v_init=-highest - 2)]
+        bad += [dict(v_threshold=HIGHEST + 1), dict(v_subtract=HIGHEST + 1), dict(v_init=HIGHEST + 1), dict(v_init=-HIGHEST - 2)]
     if config.weight_bits == 4:
         bad += [dict(four_bit=0)]
     for changes in bad:
@@ -396,6 +561,10 @@ async def memory_errors(dut):
             tb.memory.faults = [(address, address + 8)]
             await must_fail(tb, program, error, address)
             await recover(tb)
+        program = tb.place(network, spikes)
+        tb.memory.faults = [(fields["weight_address"], fields["weight_address"] + 8)]
+        await must_fail(tb, program, ErrorCode.AXI_READ, fields["weight_address"], load=1)
+        await recover(tb)
 
 
 @cocotb.test()

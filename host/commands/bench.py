@@ -4,10 +4,12 @@ from importlib import import_module
 
 BENCHES = {
     "core": "cycles and bytes of the simulated core, against the integer model and the cost model",
+    "train": "time of a training step, beside snnTorch, SpikingJelly and Norse",
 }
 
 EXAMPLES = """\
   lifarray bench core --case ae-batch4-resident
+  lifarray bench train
   lifarray bench core --help
 """
 

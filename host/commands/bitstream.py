@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 import shutil
 import sys
 from math import ceil
@@ -84,18 +85,28 @@ def run(args):
             timing = build.place_and_route(args.openxc7)
             manifest = _deliver(folder, build, simulated)
         except hw.MissingTools as error:
-            command = " ".join(["lifarray", *sys.argv[1:]])
-            print(NEXT_STEPS.format(error=error, minimum=hw.OPENXC7_MINIMUM, chipdb=hw.CHIPDB, command=command), file=sys.stderr)
+            print(NEXT_STEPS.format(error=error, minimum=hw.OPENXC7_MINIMUM, chipdb=hw.CHIPDB, command=_command(args)), file=sys.stderr)
             return EXIT_TOOLS_MISSING
-        except hw.BuildError as error:
-            print(f"lifarray: {error}", file=sys.stderr)
-            return 1
     if args.json:
         print_json(manifest)
     else:
         print(f"\n{timing.fmax_hz / 1e6:.1f} MHz of {design.clock_hz / 1e6:g}; {hw.describe_path(timing)}")
         print(f"wrote {', '.join(str(folder / name) for name in manifest['sha256'])} and {folder / design.name}.json")
     return 0
+
+
+def _command(args) -> str:
+    """The command line of these options."""
+    words = ["lifarray bitstream"]
+    for name in ("board", "config", "network_size", "memory", "local_pages", "clock_mhz", "out"):
+        value = getattr(args, name)
+        if value is not None:
+            words.append(f"--{name.replace('_', '-')} {shlex.quote(str(value))}")
+    if args.network_size:
+        words.append(f"--bits {args.bits}")
+    if args.skip_simulation:
+        words.append("--skip-simulation")
+    return " ".join(words)
 
 
 def _say(text):
@@ -120,7 +131,7 @@ def make_design(args, hw):
     config = best_config(sizes, args.bits) if sizes else CONFIGS[args.config or board.config]
     if memory == "local":
         pages = args.local_pages or (network_pages(sizes, args.bits, config) if sizes else board.local_pages)
-        config = config.with_(local_pages=pages)
+        config = config.with_(local_pages=pages, ports=1)
     clock_hz = args.clock_mhz * 1_000_000 if args.clock_mhz else board.clock_hz
     if board.part.startswith("xc7"):
         divisors(clock_hz)      # the PS must be able to make it

@@ -1,29 +1,36 @@
-"""``lifarray verilog``: the core as Verilog."""
+"""``lifarray verilog``: the core as Verilog, or the top level of a board."""
 
 import sys
 
+from ...golden.boards import BOARDS
 from ...golden.config import CONFIGS
-from ..lazy import load_hw
+from ..lazy import load_build, load_hw
 from ..options import add_config
 from ..output import require_writable, write_text
 
 EXAMPLES = """\
   lifarray verilog --out lifarray.v
   lifarray verilog --config small | less
+  lifarray verilog --board pynq-z2 --out lifarray-pynq-z2.v
 """
+
+PYNQ = [name for name, board in BOARDS.items() if board.part.startswith("xc7")]
 
 
 def add_arguments(parser):
     add_config(parser)
+    parser.add_argument("--board", choices=PYNQ, help="this board's top level, module lifarray, for the vendor's tools (default: the core alone)")
     parser.add_argument("--out", metavar="FILE", help="write to FILE (default: standard output)")
 
 
 def run(args):
     if args.out is not None:
         require_writable(args.out)
-    text = load_hw().verilog(CONFIGS[args.config])
+    config = CONFIGS[args.config]
+    text = load_build().board_verilog(args.board, config) if args.board else load_hw().verilog(config)
     if args.out is None:
         sys.stdout.write(text)
         return
     write_text(args.out, text)
-    print(f"wrote {args.out}: the core {args.config!r}", file=sys.stderr)
+    what = f"{BOARDS[args.board].title} with the core" if args.board else "the core"
+    print(f"wrote {args.out}: {what} {args.config!r}", file=sys.stderr)

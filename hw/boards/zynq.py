@@ -1,6 +1,6 @@
 """The core beside the processor of a Zynq-7000."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import ClockDomain, Module, Signal
 from amaranth.lib import io, wiring
 
 from lifarray.golden.config import CoreConfig
@@ -32,6 +32,7 @@ class ZynqTop(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        m.domains.sync = ClockDomain()
         if self._config.local_pages:
             m.submodules.core = core = LocalCore(self._config)
             ports = []

@@ -120,6 +120,8 @@ def descriptors(bench):
         "initial_vmem": (layer.v_init >= -highest - 1) & (layer.v_init <= highest),
         "aligned": ~(layer.input_address[:3].any() | layer.weight_address[:3].any() | layer.output_address[:3].any()),
         "vmem_aligned": ~layer.write_vmem | ~layer.vmem_address[:3].any(),
+        "resident": implies(layer.resident, ~layer.load & (layer.store_row < CONFIG.resident_rows)),
+        "load": implies(layer.load, layer.store_row + layer.fan_in <= CONFIG.resident_rows),
         "used_slots": implies(one_pass, dut.used_slots == layer.n_samples * layer.n_steps),
     }
     for name, rule in rules.items():
@@ -132,4 +134,6 @@ def descriptors(bench):
     bench.check("address_aligned", before_address | ~address[: (DESCRIPTOR_BYTES - 1).bit_length()].any())
     bench.check("state", state <= FLUSH)
     bench.cover("starts", dut.layer_start & (layer.n_samples == 4) & (layer.n_steps == 15))
+    bench.cover("starts_resident", dut.layer_start & layer.resident & (layer.store_row == CONFIG.resident_rows - 1))
+    bench.cover("starts_a_full_load", dut.layer_start & layer.load & (layer.store_row == 1) & (layer.fan_in == CONFIG.resident_rows - 1))
     bench.cover("starts_many_steps", dut.layer_start & (layer.n_steps == 100))

@@ -109,12 +109,61 @@ def test_the_committed_network_fits_the_board_and_overflows_nowhere(demo):
     assert padded <= 380_000
 
 
-def test_the_committed_network_says_where_it_comes_from(demo):
+def shipped():
+    folder = resources.files("lifarray.golden") / "pretrained"
+    return sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".lif"))
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_committed_networks_say_where_they_come_from(name):
     from lifarray.golden import recipes, train
 
-    assert (demo.meta["recipe"], demo.meta["seed"]) == ("demo", train.DEFAULT_SEED)
+    network = Network.load(DEMO_FILE.parent / name)
+    assert (network.meta["recipe"] + ".lif", network.meta["seed"]) == (name, train.DEFAULT_SEED)
     # JSON knows lists only, recipes have tuples.
-    described = json.loads(json.dumps(recipes.parameters(recipes.recipe("demo"))))
-    assert demo.meta["parameters"] == described, "the recipe changed: train the network again"
-    assert DEMO_FILE.stat().st_size <= 2_000_000
+    described = json.loads(json.dumps(recipes.parameters(recipes.recipe(network.meta["recipe"]))))
+    assert agree(network.meta["parameters"], described), "the recipe changed: train the network again"
+
+
+def agree(stored, described):
+    """A recipe may have got parameters since; those that it had are the same."""
+    if isinstance(stored, dict):
+        return all(name in described and agree(value, described[name]) for name, value in stored.items())
+    if isinstance(stored, list):
+        return len(stored) == len(described) and all(map(agree, stored, described))
+    return stored == described
+
+
+def test_committed_networks_are_small(demo):
+    assert sum((DEMO_FILE.parent / name).stat().st_size for name in shipped()) <= 4_000_000
     assert demo.arrays["class_images"].shape == (10, 28, 28)
+
+
+@pytest.mark.parametrize(
+    "name, mse, hidden", [("mnist-ae-int8", 0.034, 96), ("mnist-ae-int4", 0.041, 104), ("mnist-ae-int4-thin", 0.053, 40)]
+)
+def test_committed_autoencoders_are_as_good_as_said(name, mse, hidden, data_dir):
+    from lifarray.golden import datasets
+
+    # Validation images: the test set is for `lifarray evaluate`.
+    images = datasets.mnist("train", data_dir)[0][-500:]
+    network = Network.load(DEMO_FILE.parent / f"{name}.lif")
+    assert evaluate.score_autoencoder(network, images, np.random.default_rng(3))["mse"] <= mse
+    events, _ = evaluate.activity(network, images.reshape(500, -1) / 255, np.random.default_rng(3))
+    assert events[1] / network.n_steps <= hidden
+
+
+@pytest.mark.parametrize("name", ["mnist-ae-int4", "mnist-ae-int4-thin", "mnist-classifier-int4"])
+def test_committed_4_bit_networks_fit_a_narrow_core(name):
+    from lifarray.golden.config import CoreConfig
+
+    Network.load(DEMO_FILE.parent / f"{name}.lif").check_fits(CoreConfig(weight_bits=4, current_bits=12, vmem_bits=12))
+
+
+def test_a_committed_classifier_knows_digits(data_dir):
+    from lifarray.golden import datasets
+
+    images, labels = datasets.mnist("train", data_dir)
+    network = Network.load(DEMO_FILE.parent / "mnist-classifier-int4.lif")
+    found = evaluate.score_classifier(network, images[-200:], labels[-200:], np.random.default_rng(3))
+    assert found["accuracy"] >= 0.93 and found["n"] == 200

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from lifarray.golden import evaluate, recipes, train
+from lifarray.golden import evaluate, recipes, stage, train, train_speech
 from lifarray.golden.audio import FrontEnd
 from lifarray.golden.augment import Augmentation, augmented_rates, coloured_noise
 from lifarray.golden.errors import UserError
@@ -87,12 +87,12 @@ def test_the_network_records_what_made_it_and_can_be_evaluated(trained, data_dir
 @pytest.mark.parametrize("refit, first", [(False, 10), (True, 5)])
 def test_test_recordings_are_never_trained_on_and_validation_only_after_it(data_dir, monkeypatch, refit, first):
     heard = []
-    monkeypatch.setattr(train.datasets.Recording, "read", lambda self: (heard.append(self), (np.ones(8000), 8000))[1])
-    monkeypatch.setattr(train, "to_mono", lambda samples, *rest: samples)
-    monkeypatch.setattr(train.evaluate, "recording_rates", lambda front_end, recordings: recordings)
+    monkeypatch.setattr(train_speech.datasets.Recording, "read", lambda self: (heard.append(self), (np.ones(8000), 8000))[1])
+    monkeypatch.setattr(train_speech, "to_mono", lambda samples, *rest: samples)
+    monkeypatch.setattr(train_speech.evaluate, "recording_rates", lambda front_end, recordings: recordings)
     recipe = recipes.recipe("demo", voice_rates=(), leave_out="lucas", refit=refit)
-    run = train._Run(recipe, 0, data_dir, checkpoint=None, resume=False, log=silent)
-    speech = train._Speech(run)
+    run = stage.Run(recipe, 0, data_dir, log=silent)
+    speech = train_speech.Speech(run, recipe)
     assert {r.index for r in heard} == set(range(first, 50))
     assert {r.index for r in speech.validation} == set(range(5, 10))
     assert "lucas" not in {r.speaker for r in [*heard, *speech.validation]}
@@ -105,14 +105,14 @@ def test_class_images_are_the_ones_nearest_to_the_mean():
     images = np.clip(prototypes[labels] + rng.integers(-50, 50, (60, 28, 28)), 0, 255).astype(np.uint8)
     images[::6] = prototypes            # the first of each class is its prototype, the likely nearest
     shuffle = rng.permutation(60)
-    np.testing.assert_array_equal(train.choose_class_images(images[shuffle], labels[shuffle]), prototypes)
+    np.testing.assert_array_equal(train_speech.choose_class_images(images[shuffle], labels[shuffle]), prototypes)
 
 
 def test_hidden_states_are_the_encoders_spikes():
     images = np.zeros((10, 28, 28), np.uint8)
     images[3] = 255                     # this one spikes in every step, the others never
     encoder = np.full((784, 5), 0.01, np.float32)
-    states = train.hidden_states(encoder, images, 15, np.random.default_rng(0))
+    states = train_speech.hidden_states(encoder, images, 15, np.random.default_rng(0))
     assert states.shape == (15, 10, 5)
     assert states[:, 3].all() and not np.delete(states, 3, axis=1).any()
 
@@ -264,3 +264,65 @@ def test_resuming_nothing_says_so(little_data, tmp_path):
     with pytest.raises(StopTraining):
         train.train("tiny", little_data, tmp_path / "x.lif", resume=True, log=log)
     assert "starting with the first epoch" in said[0]
+
+
+def test_pairs_of_dataset_a_share_a_digits_image_and_those_of_b_do_not():
+    rng = np.random.default_rng(91)
+    labels = np.repeat(np.arange(10), 8)
+    images = rng.integers(0, 256, (80, 28, 28)).astype(np.uint8)
+    digits = rng.permutation(np.repeat(np.arange(10), 5))
+    a = train_speech.Pairs.make("A", images, labels, digits, rng)
+    assert a.images.shape == (10, 28, 28) and (a.of_utterance == digits).all()
+    b = train_speech.Pairs.make("B", images, labels, digits, rng)
+    assert len({image.tobytes() for image in b.images}) == 50, "each utterance has an image of its own"
+    assert (b.labels[b.of_utterance] == digits).all()
+    for image, label in zip(b.images, b.labels, strict=True):
+        assert any((image == other).all() for other in images[labels == label])
+
+
+def test_dataset_b_is_scored_by_the_nearest_image_of_the_same_digit():
+    rng = np.random.default_rng(92)
+    images = rng.integers(0, 256, (6, 28, 28)).astype(np.uint8)
+    pairs = train_speech.Pairs(images, np.array([0, 0, 0, 1, 1, 1]), np.arange(6))
+    made = images[[1, 4]].reshape(2, -1).astype(float)
+    assert train_speech.nearest_mse(made, np.array([0, 1]), pairs) == pytest.approx(0, abs=1e-9)
+    # The image is there, but of the other digit.
+    assert train_speech.nearest_mse(made, np.array([1, 0]), pairs) > 0.5
+
+
+def test_a_pool_holds_each_utterance_so_many_times(data_dir):
+    recipe = recipes.recipe("tiny", variants=2, n_recordings=60)
+    run = stage.Run(recipe, 0, data_dir, log=silent)
+    speech = train_speech.Speech(run, recipe)
+    assert speech.pool.shape == (2, len(speech.digits), recipe.front_end.fan_in)
+    assert np.abs(speech.pool[0] - speech.pool[1]).mean() > 0.01
+    n, batches = speech.epoch(recipe.phases[0], np.random.default_rng(0))
+    rates, members = next(iter(batches))
+    assert n == len(speech.digits) // 25 and rates.dtype == np.float32 and len(set(members)) == 25
+    for row, member in zip(rates, members, strict=True):
+        assert any((row == speech.pool[v, member]).all() for v in range(2))
+
+
+def test_rounding_in_the_loop_resumes_and_its_network_rounds_to_itself(tmp_path, data_dir):
+    phases = (
+        recipes.Phase("vmem", epochs=1, learning_rate=2e-3, batch=50),
+        recipes.Phase("bptt", epochs=2, learning_rate=2e-3, batch=50, slope=4.0, weight_bits=4, weight_limit=1.0),
+    )
+    changes = dict(phases=phases, weight_bits=4, frac_bits=3, vmem_bits=12, hidden=20, n_train=200, n_validation=50)
+    whole = train.train("mnist-ae-int4", data_dir, tmp_path / "whole.lif", log=silent, **changes)
+    stopped = tmp_path / "stopped.lif"
+    with pytest.raises(StopTraining):
+        train.train("mnist-ae-int4", data_dir, stopped, log=StopAfter(3), **changes)
+    train.train("mnist-ae-int4", data_dir, stopped, resume=True, log=silent, **changes)
+    assert stopped.read_bytes() == (tmp_path / "whole.lif").read_bytes()
+    assert (whole.vmem_bits, whole.layers[0].weight_bits, whole.layers[0].frac_bits) == (12, 4, 3)
+
+
+def test_a_classifier_learns(tmp_path, data_dir):
+    phases = (recipes.Phase("bptt", epochs=3, learning_rate=5e-3, batch=50, n_steps=10, slope=4.0),)
+    network = train.train(
+        "mnist-classifier-int4", data_dir, tmp_path / "c.lif", log=silent,
+        phases=phases, hidden=30, n_steps=10, n_train=1000, n_validation=200,
+    )  # fmt: skip
+    assert network.sizes == (784, 30, 10)
+    assert network.meta["validation"]["error"] < 0.5       # by chance: 0.9

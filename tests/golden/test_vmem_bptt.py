@@ -141,6 +141,7 @@ def test_backward_equals_finite_differences_on_a_smoothed_network():
     # `backward` stops vmem where a neuron spiked; the smooth network has no reset, so none did.
     unreset = [_NoReset(*r) for r in results]
     gradients = vmem_bptt.backward(weights, spikes, unreset, d_counts, DECAY, slope, [True] * 3, prices)
+    gradients = [np.asarray(g) for g in gradients]
     for layer, w in enumerate(weights):
         for index in np.ndindex(*w.shape):
             kept = w[index]
@@ -153,15 +154,45 @@ def test_backward_equals_finite_differences_on_a_smoothed_network():
 
 
 class _NoReset(tuple):
-    """(before, out) whose ``1 - out`` is 1: the layer's own reset is switched off."""
+    """(before, out) whose ``out[t]`` is 0: the layer's own reset is switched off."""
 
     def __new__(cls, before, out):
         return super().__new__(cls, (before, out.view(_OutputWithoutReset)))
 
 
 class _OutputWithoutReset(np.ndarray):
-    def __rsub__(self, other):
-        return np.ones(self.shape)
+    def __getitem__(self, t):
+        return np.zeros(self.shape[1:])
+
+
+def test_class_loss_equals_finite_differences():
+    rng = np.random.default_rng(17)
+    counts, labels = rng.uniform(0, 5, (4, 6)), np.array([0, 5, 2, 2])
+    gradient = vmem_bptt.class_loss(counts, labels)[1]
+    for index in np.ndindex(*counts.shape):
+        above, below = counts.copy(), counts.copy()
+        above[index] += 1e-6
+        below[index] -= 1e-6
+        slope = (vmem_bptt.class_loss(above, labels)[0].sum() - vmem_bptt.class_loss(below, labels)[0].sum()) / 2e-6
+        assert gradient[index] == pytest.approx(slope, rel=1e-5, abs=1e-8)
+
+
+def test_kept_buffers_change_nothing():
+    rng = np.random.default_rng(18)
+    weights = [rng.normal(0.2, 0.4, (7, 5)), rng.normal(0.2, 0.4, (5, 6))]
+    trained = []
+    for buffers in (None, vmem_bptt.Buffers()):
+        batches = np.random.default_rng(19)
+        mine = [w.copy() for w in weights]
+        optimizer = vmem_bptt.Adam(mine)
+        # The last batch is smaller: its buffers cannot be those of the others.
+        for n in (4, 4, 3):
+            spikes = (batches.random((8, n, 7)) < 0.5).astype(float)
+            target = vmem_bptt.normalise(batches.random((n, 6)))
+            vmem_bptt.rate_bptt_batch(mine, spikes, target, optimizer, 0.01, decay=DECAY, spike_price=[0.1, 0.0], buffers=buffers)
+        trained.append(mine)
+    for one, two in zip(*trained, strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_forward_equals_the_integer_layers():
@@ -176,6 +207,17 @@ def test_forward_equals_the_integer_layers():
     found = vmem_bptt.forward(weights, spikes.transpose(1, 0, 2).astype(float), 1.0)
     for layer in range(2):
         np.testing.assert_array_equal(found[layer][1].transpose(1, 0, 2), expected[layer].spikes)
+
+
+def test_adam_in_blocks_equals_adam_at_once(monkeypatch):
+    gradient = np.random.default_rng(20).normal(size=(7, 9))
+    found = []
+    for block in (1000, 10):
+        monkeypatch.setattr(vmem_bptt, "BLOCK", block)
+        w = np.ones((7, 9))
+        vmem_bptt.Adam([w], weight_decay=0.1).step([gradient], 0.01)
+        found.append(w)
+    np.testing.assert_array_equal(*found)
 
 
 def test_adam_continues_from_its_state():

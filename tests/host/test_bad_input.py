@@ -230,7 +230,7 @@ def test_missing_networks(command, refused):
 
 
 def test_a_network_that_takes_no_audio(refused, network, wav, word, tmp_path):
-    type(network)(network.layers, network.n_steps, {"recipe": "mnist-ae"}).save(tmp_path / "images.lif")
+    type(network)(network.layers, network.n_steps, {"recipe": "mnist-ae-int8"}).save(tmp_path / "images.lif")
     refused("takes no audio", "synthesize", "--network", "images.lif", wav("word.wav", word()))
 
 

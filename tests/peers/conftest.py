@@ -8,6 +8,7 @@ import pytest
 from lifarray.golden import datasets
 from lifarray.golden import train as training
 from lifarray.golden.encode import poisson
+from lifarray.golden.recipes import Phase
 
 N_STEPS = 25
 N_TRAIN = 30000
@@ -124,6 +125,7 @@ def check_on_core():
 def autoencoder(torch, data_dir, tmp_path_factory):
     """Our own, trained on a part of MNIST: (network, pixels [n, 784], spikes [n, n_steps, 784])."""
     out = tmp_path_factory.mktemp("autoencoder") / "mnist-ae.lif"
-    network = training.train("mnist-ae", data_dir, out, log=lambda text: None, n_train=3000, n_validation=100)
+    phases = (Phase("vmem", epochs=1, learning_rate=5e-4, final_rate=5e-5), Phase("bptt", epochs=4, learning_rate=3e-3, slope=4.0))
+    network = training.train("mnist-ae-int8", data_dir, out, log=lambda text: None, n_train=3000, n_validation=100, phases=phases)
     pixels = datasets.mnist("test", data_dir)[0][:500].reshape(500, -1) / 255.0
     return network, pixels, poisson(pixels, network.n_steps, np.random.default_rng(SEED))

@@ -10,7 +10,7 @@ import pytest
 from lifarray.golden.config import CoreConfig
 from lifarray.golden.errors import ToolError
 from lifarray.golden.registers import BY_NAME, CORE_ID
-from lifarray.sim import board
+from lifarray.sim import board, simulator_process
 
 
 @pytest.fixture
@@ -41,9 +41,9 @@ def test_a_long_sleep_is_no_hang(simulated):
 
 
 def test_a_simulator_that_hangs_is_ended_and_told(simulated, monkeypatch):
-    simulator = child_of(simulated._process.pid)
+    simulator = child_of(simulated._simulator.process.pid)
     os.kill(simulator, signal.SIGSTOP)
-    monkeypatch.setattr(board, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(simulator_process, "ANSWER_SECONDS", 0.2)
     with pytest.raises(ToolError, match="the simulator hung in read: no sign of life for 0.2 s; its log ends with"):
         simulated.read(BY_NAME["ID"].address)
     while runs(simulator):      # pytest's timeout ends it
@@ -53,7 +53,8 @@ def test_a_simulator_that_hangs_is_ended_and_told(simulated, monkeypatch):
 
 
 def test_a_board_that_is_closed_leaves_no_process(simulated):
-    process, simulator = simulated._process.pid, child_of(simulated._process.pid)
+    process = simulated._simulator.process.pid
+    simulator = child_of(process)
     os.kill(simulator, signal.SIGSTOP)
     simulated.close()
     while runs(simulator) or runs(process):

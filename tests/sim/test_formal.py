@@ -38,7 +38,7 @@ BUGS = {
     "fifo-sync": ("self.w_rdy.eq(self.level != self.depth),", "self.w_rdy.eq(1),", None),
     "fifo-buffered": ("consume.eq(_incr(consume, inner_depth))", "consume.eq(_incr(consume, inner_depth - 1))", None),
     "lif-narrow": ("spike.eq(total >= p.v_threshold)", "spike.eq(total > p.v_threshold)", None),
-    "lif-step": ("+ DECAY_ONE // 2) >> 8", "+ DECAY_ONE // 2 - 1) >> 8", "vmem"),
+    "lif-step": ("half = product[DECAY_ONE.bit_length() - 2]", "half = 0", "vmem"),
     "sequencer-errors": ("self.layer_start.eq(~failed)", "self.layer_start.eq(1)", "starts_nothing_more"),
     "sequencer-progress": ("self.lists_done + 1 == self.list_count", "self.lists_done == self.list_count", None),
     "sequencer-descriptors": ("layer.decay > DECAY_ONE", "layer.decay > DECAY_ONE + 1", "decay"),

@@ -1,0 +1,189 @@
+"""`lifarray bitstream` and `lifarray report`; for openXC7, which cannot run here, stand-in executables."""
+
+import json
+import shutil
+import stat
+import sys
+
+import pytest
+
+from lifarray.golden.config import CONFIGS, CoreConfig
+from lifarray.golden.registers import MAP_HASH
+from lifarray.host.cli import main
+from lifarray.host.commands.bitstream import best_config, network_pages
+from lifarray.hw.tools import CHIPDB, OPENXC7_TOOLS
+
+pytest.importorskip("pyosys", reason="pyosys is not installed: nothing is built")
+pytest.importorskip("amaranth_boards")
+
+TINY = CoreConfig(lanes=4, fire_units=2, weight_fifo_words=64, stream_fifo_words=32)
+
+STAND_IN = """\
+#!{python}
+# A stand-in for openXC7's {name}: it notes how it was called, and makes the files that the next one asks for.
+import os, sys
+arguments = sys.argv[1:]
+print("stand-in for {name}")
+open({calls!r}, "a").write(repr(["{name}", *arguments, sorted(os.listdir())]) + "\\n")
+def after(option):
+    return arguments[arguments.index(option) + 1]
+if "{name}" == os.environ.get("LIFARRAY_TEST_FAILS"):
+    open(arguments[-1], "w").write("half a file")
+    sys.exit("placement of the stand-in failed")
+if "{name}" == "nextpnr-xilinx":
+    assert os.path.exists(after("--chipdb")) and os.path.exists(after("--json")) and os.path.exists(after("--xdc"))
+    open(after("--fasm"), "w").write("fasm")
+    mhz = os.environ.get("LIFARRAY_TEST_MHZ", "104.20")
+    wanted = os.environ.get("LIFARRAY_TEST_WANTED") or after("--freq")
+    verdict = "PASS" if float(mhz) >= float(wanted) else "FAIL"
+    open(after("--log"), "w").write(f"Info: Max frequency for clock 'clk': {{mhz}} MHz ({{verdict}} at {{float(wanted):.2f}} MHz)\\n")
+elif "{name}" == "fasm2frames":
+    assert open(arguments[-2]).read() == "fasm" and os.path.isdir(after("--db-root"))
+    open(arguments[-1], "w").write("frames")
+else:
+    assert open(after("--frm_file")).read() == "frames"
+    open(after("--output_file"), "w").write("what a stand-in made")
+"""
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory):
+    """A folder with openXC7's stand-ins, and one in which the netlist of a tiny design is made."""
+    folder = tmp_path_factory.mktemp("bitstream")
+    (folder / "openxc7" / "db" / "zynq7").mkdir(parents=True)
+    (folder / "openxc7" / CHIPDB).touch()
+    for name in OPENXC7_TOOLS:
+        path = folder / "openxc7" / name
+        path.write_text(STAND_IN.format(python=sys.executable, name=name, calls=str(folder / "calls")))
+        path.chmod(stat.S_IRWXU)
+    return folder
+
+
+@pytest.fixture
+def call(workshop, tmp_path, monkeypatch, capsys):
+    """Call a command on the tiny design, in a copy of what is built already: call("bitstream", …) → (status, out, err)."""
+    monkeypatch.setitem(CONFIGS, "small", TINY)
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    out = tmp_path / "out"
+    if (workshop / "built").exists():
+        shutil.copytree(workshop / "built", out)
+    (workshop / "calls").write_text("")
+
+    def run(command, *options):
+        status = main([command, "--board", "pynq-z2", "--config", "small", "--out", str(out), *options])
+        if not (workshop / "built").exists():
+            shutil.copytree(out, workshop / "built")
+        return status, *capsys.readouterr()
+
+    run.out = out
+    run.calls = lambda: [eval(line) for line in (workshop / "calls").read_text().splitlines()]
+    run.openxc7 = ("--skip-simulation", "--openxc7", str(workshop / "openxc7"))
+    return run
+
+
+def test_without_openxc7(call):
+    status, out, err = call("bitstream", "--skip-simulation")
+    assert status == 3
+    assert "LUT" in out and "85.0 %" in out
+    for text in ("not on PATH: nextpnr-xilinx", CHIPDB, "at least 0.9.6", "nix develop", "lifarray bitstream"):
+        assert text in err
+    assert not list(call.out.glob("*.bit")) and not list(call.out.rglob("*.bit"))
+    assert (call.out / "lifarray-pynq-z2.build" / "lifarray_pynq_z2.json").exists()
+    # Again: nothing is done twice.
+    status, out, err = call("bitstream", "--skip-simulation")
+    assert status == 3 and "synthesis: nothing changed" in err
+
+
+def test_with_stand_ins(call):
+    status, out, err = call("bitstream", *call.openxc7)
+    assert (status, err.count("nothing changed")) == (0, 1)
+    root = call.openxc7[-1]
+    name = "lifarray_pynq_z2"
+    pnr, frames, bit = call.calls()
+    assert pnr[:-1] == [
+        "nextpnr-xilinx", "--chipdb", f"{root}/{CHIPDB}", "--xdc", f"{name}.xdc", "--json", f"{name}.json",
+        "--freq", "100", "--log", f"{name}.tim", "--fasm", f"{name}.fasm",
+    ]  # fmt: skip
+    assert pnr[-1] == [f"{name}.json", f"{name}.xdc"], "the files that it gets, and no other"
+    assert frames == [
+        "fasm2frames", "--part", "xc7z020clg400-1", "--db-root", f"{root}/db/zynq7", f"{name}.fasm", f"{name}.frames", [f"{name}.fasm"],
+    ]  # fmt: skip
+    assert bit == [
+        "xc7frames2bit", "--part_file", f"{root}/db/zynq7/xc7z020clg400-1/part.yaml", "--part_name", "xc7z020clg400-1",
+        "--frm_file", f"{name}.frames", "--output_file", f"{name}.bit", [f"{name}.frames"],
+    ]  # fmt: skip
+    assert sorted(path.name for path in call.out.iterdir() if path.is_file()) == [f"lifarray-pynq-z2.{end}" for end in ("bit", "hwh", "json")]
+    manifest = json.loads((call.out / "lifarray-pynq-z2.json").read_text())
+    assert manifest["map_hash"] == f"{MAP_HASH:#010x}" and manifest["config"]["lanes"] == TINY.lanes
+    assert (manifest["clock_hz"], manifest["fmax_hz"], manifest["netlist_simulated_on"]) == (100_000_000, 104_200_000, None)
+    assert set(manifest["sha256"]) == {"lifarray-pynq-z2.bit", "lifarray-pynq-z2.hwh"}
+    assert set(manifest["versions"]) >= {"lifarray", "amaranth", "yosys", "nextpnr-xilinx", "fasm2frames", "xc7frames2bit"}
+    assert manifest["resources"]["DSP"] == 0
+    status, _, err = call("bitstream", *call.openxc7)
+    assert (status, len(call.calls())) == (0, 3), "nothing runs twice"
+    status, out, _ = call("report")
+    assert status == 0 and "clock: 104.2 MHz after place and route" in out
+
+
+@pytest.mark.parametrize("tool", OPENXC7_TOOLS)
+def test_a_tool_that_fails(call, monkeypatch, tool):
+    monkeypatch.setenv("LIFARRAY_TEST_FAILS", tool)
+    status, _, err = call("bitstream", *call.openxc7)
+    assert status == 1
+    assert "placement of the stand-in failed" in err and ".log ends with" in err and "Traceback" not in err
+    assert not list(call.out.rglob("*.bit"))
+    monkeypatch.delenv("LIFARRAY_TEST_FAILS")
+    status, _, err = call("bitstream", *call.openxc7)
+    assert status == 0 and len(call.calls()) == 3 + 1, "it goes on where it failed"
+
+
+def test_clocks_that_are_missed_or_not_understood(call, monkeypatch):
+    monkeypatch.setenv("LIFARRAY_TEST_MHZ", "99.00")
+    status, _, err = call("bitstream", *call.openxc7)
+    assert status == 1 and "reaches 99.0 MHz of 100" in err
+    assert len(call.calls()) == 1 and not list(call.out.rglob("*.bit")), "no bitstream of what is too slow"
+    (call.out / "lifarray-pynq-z2.build" / "place-and-route.stamp").unlink()
+    monkeypatch.setenv("LIFARRAY_TEST_MHZ", "200.00")
+    monkeypatch.setenv("LIFARRAY_TEST_WANTED", "12")
+    status, _, err = call("bitstream", *call.openxc7)
+    assert status == 1 and "did not take the clock of 100 MHz for its goal" in err
+
+
+def test_report_before_place_and_route(call):
+    status, out, _ = call("report")
+    assert status == 0 and "unknown before place and route" in out
+    status, out, _ = call("report", "--json")
+    report = json.loads(out)
+    assert report["fmax_hz"] is None and report["critical_path"] is None and report["resources"]["LUT"] > 1000
+
+
+def test_over_budget(call, monkeypatch):
+    from lifarray.golden.boards import BOARDS
+
+    monkeypatch.setitem(BOARDS["pynq-z2"].budget, "LUT", 0.01)
+    status, out, err = call("report")
+    assert status == 1 and "over the budget of 1 %" in err
+    status, out, err = call("bitstream", *call.openxc7)
+    assert status == 1 and "over the budget of 1 %" in err and not call.calls()
+
+
+@pytest.mark.parametrize(
+    "options, text",
+    [
+        (("--board", "ulx3s-85f", "--memory", "ddr"), "the ULX3S with an LFE5U-85F has local"),
+        (("--board", "pynq-z2", "--local-pages", "8"), "only a local memory has pages"),
+        (("--board", "pynq-z2", "--clock-mhz", "97"), "97000000"),
+        (("--board", "pynq-z2", "--network-size", "784"), "as in 784-196-784"),
+    ],
+)
+def test_bad_options(options, text, capsys, tmp_path):
+    assert main(["bitstream", *options, "--skip-simulation", "--out", str(tmp_path / "out")]) == 2
+    assert text in capsys.readouterr().err
+
+
+def test_choice_by_network_size():
+    assert best_config([784, 196, 784], 8) in CONFIGS.values()
+    config = best_config([100, 112], 4)
+    assert config.tiles(112) * 100 <= min(each.tiles(112) * 100 for each in CONFIGS.values())
+    assert best_config([10, 10], 8).weight_bits == 8
+    assert network_pages([8, 32], 8, CONFIGS["small"]) == 2
