@@ -9,7 +9,7 @@ from pathlib import Path
 from amaranth.back.rtlil import convert
 
 from lifarray.golden.config import CoreConfig
-from lifarray.golden.errors import need
+from lifarray.golden.errors import ToolError, need
 from lifarray.golden.resources import Resources
 
 from .core import LifCore
@@ -26,7 +26,7 @@ def map_core(config: CoreConfig) -> Resources:
     ------
     UserError
         pyosys is not installed.
-    RuntimeError
+    ToolError
         Yosys failed.
     """
     if find_spec("pyosys") is None:
@@ -38,6 +38,6 @@ def map_core(config: CoreConfig) -> Resources:
         command = [sys.executable, "-m", "lifarray.hw.yosys", "-q", "map.ys"]
         done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
         if done.returncode:
-            raise RuntimeError(f"yosys failed on {config}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+            raise ToolError(f"yosys failed on {config}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
         found = Netlist(folder / "core.json", "core").resources(PART)
     return Resources(lut=found["LUT"], ff=found["FF"], bram=found["block RAM"], dsp=found["DSP"])

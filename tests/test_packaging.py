@@ -45,7 +45,7 @@ def test_wheel_holds_every_module_and_data_file(wheel):
         f"lifarray/{path.relative_to(ROOT).as_posix()}"
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
-        if path.is_file() and path.suffix not in (".pyc", ".md", ".png")
+        if path.is_file() and path.suffix not in (".pyc", ".md", ".png", ".svg")
     }
     assert "lifarray/golden/pretrained/demo.lif" in needed
     assert needed - set(wheel[1]) == set()
