@@ -132,14 +132,13 @@ CONFIGS = {
     "demo": CoreConfig(lanes=112, fire_units=14, ways=2, window_rows=16),
     # The smallest core worth a board: 32 lanes.
     "small": CoreConfig(lanes=32, fire_units=4),
-    # The MNIST autoencoder in its block RAM, three tiles of 266 neurons: for an XC7Z020.
+    # The MNIST autoencoder in its block RAM, three tiles of 272 neurons: for an XC7Z020.
     "fast": CoreConfig(
-        lanes=266,
-        fire_units=19,
+        lanes=272,
+        fire_units=17,
         weight_bits=4,
         current_bits=12,
         vmem_bits=12,
-        ports=2,
         ways=4,
         window_rows=16,
         store_rows=2048,
