@@ -13,8 +13,8 @@ from .program import weight_rows
 from .resources import Resources, resources
 from .timing import DdrTiming
 
-GROUPS = (14, 20, 28, 40)
-"""Lanes a fire unit, about."""
+GROUPS = range(7, 41)
+"""Lanes a fire unit."""
 
 
 @dataclass(frozen=True)
@@ -45,22 +45,24 @@ def widths(network: Network) -> dict:
     }
 
 
-def candidates(network: Network):
-    """Configurations worth a look: lanes that waste little of a tile, and all that goes with them."""
+def candidates(network: Network) -> list:
+    """Configurations worth a look, each with whether weights stay: lanes that waste little of a tile, and what goes with them."""
     base = CoreConfig(**widths(network))
     lanes = sorted({min(1024, ceil(layer.n_neurons / tiles / 4) * 4) for layer in network.layers for tiles in range(1, 33)})
-    for n, ways, ports, group in product((n for n in lanes if n >= 16), (1, 2, 3, 4), (1, 2), GROUPS):
-        units = max(u for u in range(1, n + 1) if n % u == 0 and (u <= n / group or u == 1))
-        config = base.with_(lanes=n, fire_units=units, ways=ways, window_rows=8 * ways if ways != 3 else 16)
+    inputs = max(layer.fan_in + layer.bias_rows + 1 for layer in network.layers) * max(1, network.n_steps // SLOTS)
+    list_words = min(1 << 14, 1 << max(4, (inputs - 1).bit_length()))
+    found = {}
+    shapes = [(n, n // groups) for n in lanes for groups in GROUPS if n % groups == 0]
+    for (n, units), ways, window_rows, ports in product(shapes, (1, 2, 3, 4), (16, 32), (1, 2)):
+        config = base.with_(lanes=n, fire_units=units, ways=ways, window_rows=window_rows, list_words=list_words)
         if ports == 2 and config.row_words(config.weight_bits) < 2:
             continue
         rows = sum(weight_rows(layer, config) for layer in network.layers) + RING_ROWS
-        stays = 1 << max(7, (rows - 1).bit_length())
-        inputs = 1 << max(4, (max(layer.fan_in for layer in network.layers)).bit_length())
-        config = config.with_(ports=ports, list_words=min(inputs, 1 << 14))
-        if stays <= 1 << 15:
-            yield config.with_(store_rows=stays), True
-        yield config.with_(store_rows=2 * RING_ROWS), False
+        store_rows = 1 << max(7, (rows - 1).bit_length())
+        if store_rows <= 1 << 15:
+            found[config.with_(ports=ports, store_rows=store_rows), True] = None
+        found[config.with_(ports=ports, store_rows=2 * RING_ROWS), False] = None
+    return list(found)
 
 
 class Explorer:
@@ -94,10 +96,11 @@ class Explorer:
         total = 0
         for layer, groups in zip(self.network.layers, self._activity):
             row_bytes = config.row_words(layer.weight_bits) * 8
-            steps = ceil(min(config.lanes, layer.n_neurons) / config.fire_units)
+            full, rest = divmod(layer.n_neurons, config.lanes)
+            steps = full * config.groups + ceil(rest / config.fire_units)
             for events, active_rows, slots in groups:
                 ideal = ideal_tile_cycles(events, active_rows, row_bytes, config, self.timing, resident)
-                total += config.tiles(layer.n_neurons) * max(ideal, steps * slots)
+                total += max(config.tiles(layer.n_neurons) * ideal, steps * slots)
         return total
 
     def explore(self, board: Board, lut_share: float, count: int, tick=lambda: None) -> list:

@@ -51,50 +51,48 @@ class Resources:
         return shares["LUT"] <= lut_share and all(shares[name] <= board.budget.get(name, 1.0) for name in shares)
 
 
+PARTS = {
+    # What grows with                 LUTs and flip-flops a unit of it, of the parts mapped alone
+    "core": (lambda c: 1, 3400, 2000),                              # registers, sequencer, scanner, writer
+    "ports": (lambda c: c.ports, 800, 450),                         # readers
+    "window": (lambda c: c.window_rows * SLOTS, 3.0, 1.25),         # spikes that wait
+    "units": (lambda c: c.fire_units, 250, 80),                     # LIF units
+    "vmem": (lambda c: c.fire_units * c.vmem_bits, 14, 10),         # their adders
+    "currents": (lambda c: c.lanes * c.current_bits, 2.3, 1.1),     # slots, their adder, captured currents
+    "ways": (lambda c: c.lanes * c.ways * c.weight_bits, 1.7, 1.3),     # the window's weights, their adders
+    "rows": (lambda c: c.lanes * c.weight_bits, 1.0, 3.5),          # rows on their way to the window
+}
+"""The parts of a core whose widths decide its size."""
+
+TRUST = 0.05
+"""How far off, as a share of it, a part mapped alone may be for the price of a core that is off by as much."""
+
+
 def resources(config: CoreConfig) -> Resources:
     """The size of a core without what a board adds to it.
 
-    LUTs and flip-flops are sums of what each part takes, in proportion to its widths; the factors
-    are those that fit `MAPPED` best. Block RAMs are counted.
+    LUTs and flip-flops are sums over `PARTS`; their factors are those that fit `MAPPED` best.
+    Block RAMs are counted.
     """
-    lut, ff = (int(_features(config) @ factors) for factors in _factors())
+    lut, ff = (int(_sizes(config) @ factors) for factors in _factors())
     return Resources(lut, ff, _block_rams(config), 0)
 
 
-def _features(c: CoreConfig):
-    """What LUTs and flip-flops are proportional to."""
-    return np.array(
-        [
-            1.0,                                # registers, sequencer, scanner, writer
-            c.ports,                            # readers
-            c.window_rows * SLOTS,              # the window's bits
-            c.fire_units * c.vmem_bits,         # LIF steps, their multipliers
-            c.fire_units * SLOTS,              # raster words of the units
-            c.lanes * c.current_bits,           # slot currents, their adders, captured currents
-            c.lanes * c.ways * c.weight_bits,   # the window's weights, their adders
-            c.lanes * c.weight_bits,            # rows on their way
-        ]
-    )
+def _sizes(config):
+    return np.array([size(config) for size, _, _ in PARTS.values()], dtype=float)
 
 
 @lru_cache
 def _factors():
-    """Factors of the features for LUTs and for flip-flops, none negative, by least relative squares."""
+    """Factors for LUTs and for flip-flops, by least squares of the relative errors of cores and of `PARTS`."""
     mapped = json.loads(MAPPED.read_text())
-    features = np.array([_features(CoreConfig(**core["config"])) for core in mapped])
-    return [_fit(features, np.array([core[name] for core in mapped], dtype=float)) for name in ("LUT", "FF")]
-
-
-def _fit(features, measured):
-    """Factors x >= 0 that minimise the relative error of ``features @ x``, by the active-set method."""
-    scaled = features / measured[:, None]
-    active = list(range(features.shape[1]))
-    while True:
-        x = np.zeros(features.shape[1])
-        x[active] = np.linalg.lstsq(scaled[:, active], np.ones(len(measured)), rcond=None)[0]
-        if (x[active] >= 0).all():
-            return x
-        active.remove(active[int(np.argmin(x[active] * np.abs(scaled[:, active]).mean(axis=0)))])
+    sizes = np.array([_sizes(CoreConfig(**core["config"])) for core in mapped])
+    found = []
+    for name, alone in zip(("LUT", "FF"), zip(*[(lut, ff) for _, lut, ff in PARTS.values()])):
+        measured = np.array([core[name] for core in mapped], dtype=float)
+        matrix = np.vstack([sizes / measured[:, None], TRUST * np.diag(1 / np.array(alone))])
+        found.append(np.linalg.lstsq(matrix, np.repeat([1, TRUST], [len(measured), len(alone)]), rcond=None)[0])
+    return found
 
 
 def _block_rams(c: CoreConfig) -> int:

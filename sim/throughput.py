@@ -74,8 +74,8 @@ def measure(network, spikes, config: CoreConfig, timing: DdrTiming = DdrTiming()
     ------
     UserError
         The network does not run on such a core, or there is no simulator.
-    RuntimeError
-        The simulation failed.
+    ToolError
+        The build or the simulation failed.
     """
     costs = network_cost(network, spikes, config, timing, resident, layer_inputs(network, spikes))
     layers = [layer for costs_of_pass in costs for layer in costs_of_pass]
