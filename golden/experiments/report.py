@@ -77,10 +77,11 @@ def _height(panel):
 
 
 def _draw_panel(axis, panel):
+    shown = [series for series in panel.series if series.x]
     if panel.style == "bars":
-        _draw_bars(axis, panel)
+        _draw_bars(axis, shown)
     else:
-        for series in panel.series:
+        for series in shown:
             (line,) = axis.plot(series.x, series.y, marker="o" if len(series.x) < 12 else None, markersize=4, label=series.label)
             if series.spread:
                 axis.fill_between(series.x, *zip(*series.spread, strict=True), color=line.get_color(), alpha=0.2, linewidth=0)
@@ -89,15 +90,15 @@ def _draw_panel(axis, panel):
     axis.set(title=panel.title, xlabel=panel.x_label, ylabel=panel.y_label)
     axis.set_ylim(bottom=0)
     axis.grid(alpha=0.3)
-    if panel.series:
-        axis.legend(fontsize="small")
+    if any(series.x for series in panel.series):
+        axis.legend(fontsize="small", loc="lower right" if panel.style == "bars" else "best")
 
 
-def _draw_bars(axis, panel):
-    places = sorted({x for series in panel.series for x in series.x}, key=[x for s in panel.series for x in s.x].index)
-    width = 0.8 / max(1, len(panel.series))
-    for i, series in enumerate(panel.series):
-        at = [places.index(x) + (i - (len(panel.series) - 1) / 2) * width for x in series.x]
+def _draw_bars(axis, shown):
+    places = list(dict.fromkeys(x for series in shown for x in series.x))
+    width = 0.8 / max(1, len(shown))
+    for i, series in enumerate(shown):
+        at = [places.index(x) + (i - (len(shown) - 1) / 2) * width for x in series.x]
         error = None
         if series.spread:
             error = [[y - low for y, (low, _) in zip(series.y, series.spread)], [high - y for y, (_, high) in zip(series.y, series.spread)]]
