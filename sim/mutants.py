@@ -271,13 +271,6 @@ MUTANTS = tuple(
             "silent inputs shift the rows",
         ),
         ("fetch-slots", "hw/fetch.py", "Mux(last_pass, steps_left, SLOTS))", "SLOTS)", "the last pass uses all slots"),
-        (
-            "fetch-mask",
-            "hw/fetch.py",
-            "find(self.raster.payload & used, offset)",
-            "find(self.raster.payload, offset)",
-            "unused bits of a raster are listed",
-        ),
         ("fetch-segment-mask", "hw/fetch.py", "word.eq(found.word & mask)", "word.eq(found.word)", "both halves of a pass are added to each"),
         (
             "fetch-bias-mask",
