@@ -10,9 +10,6 @@ SLOTS = 64
 MAX_FRAC_BITS = 7
 """Largest left shift of the current before it is added to vmem."""
 
-RING_ROWS = 64
-"""Weight rows on their way from memory that the core can hold: enough to hide a memory's latency."""
-
 DECAY_ONE = 256
 """The decay factor d is in units of 1/256; 256 never leaks."""
 
@@ -44,8 +41,11 @@ class CoreConfig:
         Rows that wait, with their spikes, to be added: a power of two from 4 to 32. The more there
         are, the more often all ways find a spike in the same slot.
     store_rows : int
-        Weight rows in block RAM, a power of two. The last `RING_ROWS` of them buffer rows on their
+        Weight rows in block RAM, a power of two. The last ``ring_rows`` of them buffer rows on their
         way from memory; in the others a network's weights may stay.
+    ring_rows : int
+        A power of two, at most half of ``store_rows``. 64 hide a memory's latency; more of them,
+        that inputs are active here and silent there.
     list_words : int
         Active inputs of a layer that the core remembers, a power of two, so that only the first
         tile reads the raster.
@@ -67,6 +67,7 @@ class CoreConfig:
     ways: int = 1
     window_rows: int = 8
     store_rows: int = 512
+    ring_rows: int = 64
     list_words: int = 1024
     weight_fifo_words: int = 256
     stream_fifo_words: int = 128
@@ -95,7 +96,7 @@ class CoreConfig:
         )
         require(1 <= self.ways <= 4, f"ways = {self.ways}, must be 1 to 4")
         require(0 <= self.local_pages < 1 << 16, f"local_pages = {self.local_pages}, must be 0 to 65535")
-        lowest = {"window_rows": 4, "store_rows": 2 * RING_ROWS, "list_words": 16, "weight_fifo_words": 32, "stream_fifo_words": 32}
+        lowest = {"window_rows": 4, "store_rows": 2 * self.ring_rows, "ring_rows": 16, "list_words": 16, "weight_fifo_words": 32, "stream_fifo_words": 32}
         highest = {"window_rows": 32, "store_rows": 1 << 15}
         for name, low in lowest.items():
             value, high = getattr(self, name), highest.get(name, 1 << 20)
@@ -112,7 +113,7 @@ class CoreConfig:
     @property
     def resident_rows(self) -> int:
         """Weight rows that may stay in the core."""
-        return self.store_rows - RING_ROWS
+        return self.store_rows - self.ring_rows
 
     def row_words(self, weight_bits: int) -> int:
         """64-bit words that hold one weight row (one input, all lanes of a tile)."""
@@ -132,14 +133,14 @@ CONFIGS = {
     "demo": CoreConfig(lanes=112, fire_units=14, ways=2, window_rows=16),
     # The smallest core worth a board: 32 lanes.
     "small": CoreConfig(lanes=32, fire_units=4),
-    # The MNIST autoencoder in its block RAM, three tiles of 272 neurons: for an XC7Z020.
+    # The MNIST autoencoder in its block RAM, three tiles of 270 neurons: for an XC7Z020.
     "fast": CoreConfig(
-        lanes=272,
-        fire_units=17,
+        lanes=270,
+        fire_units=18,
         weight_bits=4,
         current_bits=12,
         vmem_bits=12,
-        ways=4,
+        ways=3,
         window_rows=16,
         store_rows=2048,
     ),
@@ -148,13 +149,14 @@ CONFIGS = {
     # The audiocoder of the paper, 58,500 inputs: wide currents, a long raster list.
     "paper": CoreConfig(
         lanes=256,
-        fire_units=8,
+        fire_units=4,
         weight_bits=4,
         current_bits=20,
         vmem_bits=20,
         ports=2,
         ways=2,
         window_rows=32,
+        ring_rows=256,
         list_words=16384,
     ),
     "paper-int8": CoreConfig(
@@ -165,6 +167,7 @@ CONFIGS = {
         ports=2,
         ways=2,
         window_rows=16,
+        ring_rows=256,
         list_words=16384,
     ),
 }

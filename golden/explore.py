@@ -5,7 +5,7 @@ from itertools import product
 from math import ceil
 
 from .boards import Board
-from .config import RING_ROWS, SLOTS, CoreConfig
+from .config import SLOTS, CoreConfig
 from .cycles import ideal_tile_cycles, layer_cost, layer_inputs
 from .encode import pack, passes, samples_per_pass
 from .network import Network
@@ -57,11 +57,11 @@ def candidates(network: Network) -> list:
         config = base.with_(lanes=n, fire_units=units, ways=ways, window_rows=window_rows, list_words=list_words)
         if ports == 2 and config.row_words(config.weight_bits) < 2:
             continue
-        rows = sum(weight_rows(layer, config) for layer in network.layers) + RING_ROWS
+        rows = sum(weight_rows(layer, config) for layer in network.layers) + config.ring_rows
         store_rows = 1 << max(7, (rows - 1).bit_length())
         if store_rows <= 1 << 15:
             found[config.with_(ports=ports, store_rows=store_rows), True] = None
-        found[config.with_(ports=ports, store_rows=2 * RING_ROWS), False] = None
+        found[config.with_(ports=ports, store_rows=2 * config.ring_rows), False] = None
     return list(found)
 
 

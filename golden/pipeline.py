@@ -10,7 +10,7 @@ from collections import deque
 
 import numpy as np
 
-from .config import RING_ROWS, SLOTS, CoreConfig
+from .config import SLOTS, CoreConfig
 from .timing import DdrTiming
 
 BURST_WORDS = 16
@@ -20,7 +20,6 @@ OUTSTANDING = 16
 """Bursts that a stream of the core has under way at most."""
 READ_PATH = 7
 """Cycles from a request to memory, and from memory to its user, besides memory's own."""
-WORK_FIFO = 64
 WORK_PATH = 4
 """Cycles from the scanner to the window."""
 ROW_PATH = 3
@@ -204,7 +203,7 @@ class LayerModel:
                                 yield from self._send(word & mask)
                             else:
                                 yield
-                    while len(self._work) >= WORK_FIFO:
+                    while len(self._work) >= self.config.ring_rows:
                         yield
                     self._work.append((self.now + WORK_PATH, 0, mask))
                     yield from _wait(3)
@@ -236,10 +235,10 @@ class LayerModel:
 
     def _send(self, word):
         """Ask for the row of an active input, and hand it on."""
-        while len(self._work) >= WORK_FIFO:
+        while len(self._work) >= self.config.ring_rows:
             yield
         if not self.resident:
-            while self._requested > RING_ROWS + 1 or any(len(port.weights) > 1 for port in self.ports):
+            while self._requested > self.config.ring_rows + 1 or any(len(port.weights) > 1 for port in self.ports):
                 yield
             self._requested += 1
             for port, part, arrivals in zip(self.ports, self.parts, self._arrivals):

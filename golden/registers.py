@@ -130,7 +130,10 @@ REGISTERS = (
         0x18,
         "ro",
         "Capabilities: memory.",
-        (Field("local_pages", 0, 16, "Pages of 4 KB of block RAM behind the memory port, from LOCAL_MEMORY_BASE on; 0: the board's DDR."),),
+        (
+            Field("local_pages", 0, 16, "Pages of 4 KB of block RAM behind the memory port, from LOCAL_MEMORY_BASE on; 0: the board's DDR."),
+            Field("ring_rows", 16, 16, "Rows of the weight store that buffer rows on their way."),
+        ),
     ),
     Register(
         "CONTROL",

@@ -22,9 +22,6 @@ from .window import Window, work_layout
 from .windows import windows_layout
 from .writer import Writer
 
-WORK_FIFO_WORDS = 64
-"""Active inputs that the scanner may be ahead of the array."""
-
 COUNTER_MAX = (1 << 32) - 1
 
 
@@ -97,7 +94,7 @@ class DataPath(wiring.Component):
         m.submodules.array = array = LaneArray(config)
         m.submodules.fire = fire = Fire(config)
         work_bits = work_layout(config).size
-        m.submodules.work = work = SyncFIFOBuffered(width=work_bits, depth=WORK_FIFO_WORDS)
+        m.submodules.work = work = SyncFIFOBuffered(width=work_bits, depth=config.ring_rows)
 
         def join(source, sink):
             m.d.comb += [sink.payload.eq(source.payload), sink.valid.eq(source.valid), source.ready.eq(sink.ready)]

@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from lifarray.golden.config import RING_ROWS, SLOTS, CoreConfig
+from lifarray.golden.config import SLOTS, CoreConfig
 
 from .address import ADDRESS_BITS, advance
 from .descriptor import descriptor_layout
@@ -184,14 +184,14 @@ class Scanner(wiring.Component):
         m.d.comb += [word.eq(found.word & mask), silent.eq(word == 0)]
 
         # Rows under way, or in the ring.
-        requested = Signal(range(RING_ROWS + 1))
+        requested = Signal(range(config.ring_rows + 1))
         wants_row = Signal()
         room = Signal()
         asked = Signal(config.ports)
         asking = []
         m.d.comb += [
             wants_row.eq(valid & ~end & ~silent & ~self.resident),
-            room.eq(requested != RING_ROWS),
+            room.eq(requested != config.ring_rows),
         ]
         before = 0
         for p, part in enumerate(part_words(config)):
@@ -252,7 +252,7 @@ class Scanner(wiring.Component):
         m.d.sync += recorded.eq(0)
         next_row = offset.eq(offset + Mux(self.resident, 1, self.row_words))
         records = first_tile & ~second
-        m.d.comb += self.first_row.eq(Mux(layer.load, layer.store_row, config.store_rows - RING_ROWS))
+        m.d.comb += self.first_row.eq(Mux(layer.load, layer.store_row, config.store_rows - config.ring_rows))
 
         with m.FSM():
             with m.State("LAYER"):

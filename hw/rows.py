@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from lifarray.golden.config import RING_ROWS, CoreConfig
+from lifarray.golden.config import CoreConfig
 
 from .store import RowStore
 from .window import work_layout
@@ -57,7 +57,7 @@ class RowFetch(wiring.Component):
             wiring.connect(m, wiring.flipped(getattr(self, f"words{p}")), getattr(store, f"words{p}"))
 
         last_row = config.store_rows - 1
-        ring_row = Signal(range(config.store_rows), init=config.store_rows - RING_ROWS)
+        ring_row = Signal(range(config.store_rows), init=config.store_rows - config.ring_rows)
         needs_row = Signal()
         here = Signal()
         m.d.comb += [
@@ -85,9 +85,9 @@ class RowFetch(wiring.Component):
             self.load.valid.eq(valid[1]),
         ]
         with m.If(goes & needs_row):
-            m.d.sync += ring_row.eq(Mux(ring_row == last_row, last_row + 1 - RING_ROWS, ring_row + 1))
+            m.d.sync += ring_row.eq(Mux(ring_row == last_row, last_row + 1 - config.ring_rows, ring_row + 1))
         with m.If(self.restart):
-            m.d.sync += ring_row.eq(last_row + 1 - RING_ROWS)
+            m.d.sync += ring_row.eq(last_row + 1 - config.ring_rows)
         with m.If(goes):
             m.d.sync += [valid[0].eq(1), item.eq(self.work.payload)]
         with m.Elif(moves):

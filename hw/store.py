@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from lifarray.golden.config import RING_ROWS, CoreConfig
+from lifarray.golden.config import CoreConfig
 
 
 def part_words(config: CoreConfig):
@@ -49,7 +49,7 @@ class RowWriter(wiring.Component):
         m = Module()
         rows = self._config.store_rows
         complete = Signal()
-        level = Signal(range(RING_ROWS + 1))
+        level = Signal(range(self._config.ring_rows + 1))
         m.d.comb += [
             complete.eq(self.valid & (self.column + 1 == self.row_words)),
             self.ready.eq((level != 0) | (self.row_words == 0)),
@@ -57,7 +57,7 @@ class RowWriter(wiring.Component):
         with m.If(self.valid):
             m.d.sync += self.column.eq(Mux(complete, 0, self.column + 1))
         with m.If(complete):
-            m.d.sync += self.row.eq(Mux(self.row == rows - 1, rows - RING_ROWS, self.row + 1))
+            m.d.sync += self.row.eq(Mux(self.row == rows - 1, rows - self._config.ring_rows, self.row + 1))
         m.d.sync += level.eq(level + complete - (self.take & (self.row_words != 0)))
         with m.If(self.restart):
             m.d.sync += [self.row.eq(self.first_row), self.column.eq(0), level.eq(0)]

@@ -6,7 +6,7 @@ every bin of `BINS`.
 
 from collections import Counter
 
-from lifarray.golden.config import RING_ROWS, SLOTS, CoreConfig
+from lifarray.golden.config import SLOTS, CoreConfig
 from lifarray.golden.encode import samples_per_pass
 from lifarray.golden.lif import LayerResult, ResetMode
 from lifarray.golden.network import Layer
@@ -153,7 +153,7 @@ class Coverage:
             "rows of which the second port has no part": config.ports == 2 and layer.weight_bits < config.weight_bits and not resident,
             "streamed weights": not resident,
             "resident weights": resident,
-            "rows beyond the end of the ring": not resident and tiles * max(map(sum, active)) > RING_ROWS,
+            "rows beyond the end of the ring": not resident and tiles * max(map(sum, active)) > config.ring_rows,
             "raster list replayed": replays and listed <= config.list_words,
             "raster list overflows": replays and listed > config.list_words,
             "a second segment": segments > 1,

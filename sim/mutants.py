@@ -358,8 +358,8 @@ MUTANTS = tuple(
         (
             "fetch-store-row",
             "hw/fetch.py",
-            "Mux(layer.load, layer.store_row, config.store_rows - RING_ROWS)",
-            "Mux(layer.load, 0, config.store_rows - RING_ROWS)",
+            "Mux(layer.load, layer.store_row, config.store_rows - config.ring_rows)",
+            "Mux(layer.load, 0, config.store_rows - config.ring_rows)",
             "every load goes to row 0",
         ),
         # Rows and store.
@@ -374,7 +374,7 @@ MUTANTS = tuple(
         (
             "rows-ring-wrap",
             "hw/rows.py",
-            "Mux(ring_row == last_row, last_row + 1 - RING_ROWS, ring_row + 1)",
+            "Mux(ring_row == last_row, last_row + 1 - config.ring_rows, ring_row + 1)",
             "ring_row + 1",
             "the ring goes on at row 0",
         ),
@@ -403,7 +403,7 @@ MUTANTS = tuple(
         (
             "store-wrap",
             "hw/store.py",
-            "Mux(self.row == rows - 1, rows - RING_ROWS, self.row + 1)",
+            "Mux(self.row == rows - 1, rows - self._config.ring_rows, self.row + 1)",
             "Mux(self.row == rows - 1, 0, self.row + 1)",
             "past the ring's end rows go to row 0",
         ),

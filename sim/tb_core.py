@@ -11,7 +11,7 @@ import cocotb
 import numpy as np
 from cocotb.triggers import ClockCycles, RisingEdge
 
-from lifarray.golden.config import RING_ROWS, SLOTS, CoreConfig
+from lifarray.golden.config import SLOTS, CoreConfig
 from lifarray.golden.descriptor import DESCRIPTOR_BYTES, pack_descriptor
 from lifarray.golden.encode import pack
 from lifarray.golden.lif import reset_mode
@@ -292,7 +292,7 @@ async def resident_and_streamed(dut):
     await tb.run_and_check(*job(5, lanes, 6, 10, 0.9, weight_bits=4), resident=True)
     await tb.run_and_check(*job(5, lanes, 6, 10, 0.9, weight_bits=4))
     # More rows than the ring holds.
-    await tb.run_and_check(*job(RING_ROWS * 2 + 5, lanes, 1, 4, 0.9, weight_bits=4))
+    await tb.run_and_check(*job(config.ring_rows * 2 + 5, lanes, 1, 4, 0.9, weight_bits=4))
     # More active inputs than the list holds, if that is few; once for each half, if they may stay.
     fan_in = config.list_words + 3
     if fan_in <= 80:

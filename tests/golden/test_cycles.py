@@ -116,11 +116,10 @@ def test_inputs_of_the_layers_are_the_models_spikes():
 
 
 def test_the_hardware_has_the_models_constants():
-    from lifarray.hw import array, core, fire, reader, stripes, writer
+    from lifarray.hw import array, fire, reader, stripes, writer
 
     assert pipeline.RELEASE_AHEAD == fire.RELEASE_AHEAD
     assert pipeline.STRIPE_WORDS == stripes.STRIPE_WORDS
-    assert pipeline.WORK_FIFO == core.WORK_FIFO_WORDS
     assert pipeline.OUTSTANDING == reader.OUTSTANDING_BURSTS
     assert pipeline.BURST_WORDS == reader.burst_words(64) == writer.burst_words(64)
     assert pipeline.PICK_TO_CAPTURE == array.PICK_TO_ADD + 2
