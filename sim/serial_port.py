@@ -4,7 +4,7 @@ from lifarray.golden.config import CoreConfig
 from lifarray.hw.serial_core import SerialCore
 
 from . import runner
-from .netlist import NETLIST_OPTIMIZE, NetlistFile, SerialNetlist
+from .netlist import NetlistFile, SerialNetlist
 from .simulator_process import SimulatorProcess
 from .testbench import CLOCK_NS
 from .top import verilog
@@ -44,7 +44,7 @@ class SimulatedPort:
         """The line to the netlist of an `Ulx3sTop`, at the line speed that it was built for."""
         port = cls.__new__(cls)
         found = runner.find_simulator(simulator)
-        port._open(found, runner.build(verilog(SerialNetlist(netlist)), found, sources=[netlist.verilog], optimize=NETLIST_OPTIMIZE), cycles_per_bit)
+        port._open(found, runner.build(verilog(SerialNetlist(netlist)), found, sources=[netlist.verilog], optimize="-O1"), cycles_per_bit)
         return port
 
     def _open(self, simulator, build_dir, cycles_per_bit):

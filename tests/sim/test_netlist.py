@@ -132,18 +132,24 @@ def test_a_small_network_on_the_netlist_of_a_pynq_z2(local_pages, tmp_path):
     assert check_netlist(build.netlist_path, design)
 
 
-def test_a_ulx3s_from_python_packages_alone(tmp_path):
-    """Netlist, a network on it over the serial line, place and route, a bitstream that unpacks."""
-    design = Design("ulx3s-85f", TINY.with_(local_pages=3), 10_000_000)     # ten cycles a bit of the line
-    build = Build(design, tmp_path)
+SERIAL = Design("ulx3s-85f", TINY.with_(local_pages=3), 10_000_000)
+"""Ten cycles a bit of the serial line."""
+
+
+@pytest.mark.long
+def test_a_small_network_on_the_netlist_of_a_ulx3s(tmp_path):
+    build = Build(SERIAL, tmp_path)
     build.netlist  # noqa: B018
-    assert check_netlist(build.netlist_path, design)
+    assert check_netlist(build.netlist_path, SERIAL)
+
+
+def test_a_ulx3s_from_python_packages_alone(tmp_path):
+    """Netlist, place and route, a bitstream that unpacks."""
+    build = Build(SERIAL, tmp_path)
     timing = build.place_and_route()
-    assert timing.fmax_hz > design.clock_hz and timing.path
+    assert timing.fmax_hz > SERIAL.clock_hz and timing.path
     assert build.bitstream_path.stat().st_size > 100_000
-    # What a damaged bitstream would be told by.
-    again = tmp_path / f"{design.top}.again.bit"
-    assert again.read_bytes() == build.bitstream_path.read_bytes()
+    assert (tmp_path / f"{SERIAL.top}.again.bit").read_bytes() == build.bitstream_path.read_bytes()
     assert build.manifest()["resources"]["block RAM"] > 8
 
 
