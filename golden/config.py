@@ -96,7 +96,14 @@ class CoreConfig:
         )
         require(1 <= self.ways <= 4, f"ways = {self.ways}, must be 1 to 4")
         require(0 <= self.local_pages < 1 << 16, f"local_pages = {self.local_pages}, must be 0 to 65535")
-        lowest = {"window_rows": 4, "store_rows": 2 * self.ring_rows, "ring_rows": 16, "list_words": 16, "weight_fifo_words": 32, "stream_fifo_words": 32}
+        lowest = {
+            "window_rows": 4,
+            "ring_rows": 16,
+            "store_rows": 2 * self.ring_rows,
+            "list_words": 16,
+            "weight_fifo_words": 32,
+            "stream_fifo_words": 32,
+        }
         highest = {"window_rows": 32, "store_rows": 1 << 15}
         for name, low in lowest.items():
             value, high = getattr(self, name), highest.get(name, 1 << 20)

@@ -124,7 +124,8 @@ def test_uses_without_a_model_are_refused(tmp_path):
 TINY = CoreConfig(lanes=4, fire_units=2, weight_fifo_words=64, stream_fifo_words=32)
 
 
-@pytest.mark.parametrize("local_pages", [0, pytest.param(3, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("local_pages", [0, 3])
 def test_a_small_network_on_the_netlist_of_a_pynq_z2(local_pages, tmp_path):
     design = Design("pynq-z2", TINY.with_(local_pages=local_pages), 100_000_000)
     build = Build(design, tmp_path)
@@ -143,6 +144,7 @@ def test_a_small_network_on_the_netlist_of_a_ulx3s(tmp_path):
     assert check_netlist(build.netlist_path, SERIAL)
 
 
+@pytest.mark.long
 def test_a_ulx3s_from_python_packages_alone(tmp_path):
     """Netlist, place and route, a bitstream that unpacks."""
     build = Build(SERIAL, tmp_path)
