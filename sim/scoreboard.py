@@ -100,7 +100,9 @@ class Scoreboard:
         if place is None:
             raise AssertionError(f"more steps than the run has; replay: {self._replay}")
         dut = self._dut
-        found_place = (int(dut.trace_group.value), int(dut.trace_slot.value))
+        # One group is numbered with no bits, and Icarus shows such a signal as unknown.
+        group = int(dut.trace_group.value) if config.groups > 1 else 0
+        found_place = (group, int(dut.trace_slot.value))
         n_steps = traces[0][0].shape[1]
         slot = place.step % SLOTS
         if n_steps <= SLOTS:
