@@ -13,7 +13,7 @@ EXAMPLES = """\
   lifarray mutate --list
   lifarray mutate lif-threshold writer-half
   lifarray mutate --sample 6 --seed 2
-  lifarray mutate --results mutants.jsonl        (all: hours; run it again to go on where it was stopped)
+  lifarray mutate --results mutants.jsonl   (all: hours; run again to go on)
 """
 
 

@@ -23,7 +23,7 @@ EXAMPLES = """\
   lifarray simulate --random --seed 7 --simulator icarus
   lifarray simulate --network my-network.lif --samples 4 --config small --json
   lifarray simulate core --core narrow-bus --seed 3
-  lifarray simulate core --core all --seeds 20 --seed 1000           (hours; each seed once on each core)
+  lifarray simulate core --core all --seeds 20 --seed 1000   (hours)
   lifarray simulate core --core wide --test random_networks --max-size 800 --max-steps 200
   lifarray simulate core --simulator icarus --test random_networks --waves run.fst
 """

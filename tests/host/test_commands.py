@@ -31,8 +31,8 @@ def test_info_as_json(lifarray, network, network_file):
     assert first["current_range"] == [weight.clip(max=0).sum(axis=0).min(), weight.clip(min=0).sum(axis=0).max()]
     # demo: 112 lanes; 24 and 16 neurons take a tile each, 784 take 7.
     assert found["cores"]["demo"] == {"weight_bytes": 112 * (156 + 24 + 7 * 16), "refusal": None}
-    assert found["cores"]["int4"]["weight_bytes"] is None
-    assert "4-bit" in found["cores"]["int4"]["refusal"]
+    assert found["cores"]["fast"]["weight_bytes"] is None
+    assert "4-bit" in found["cores"]["fast"]["refusal"]
 
 
 @pytest.mark.parametrize("weights, bits", [([1], 2), ([-1], 1), ([-2], 2), ([127, 1], 9), ([-128], 8), ([127], 8)])
