@@ -1,9 +1,14 @@
 """Fixtures that all tests share."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+with suppress(ImportError):
+    # Before any test imports pyosys, after which matplotlib's own pybind11 module does not load.
+    import matplotlib.ft2font  # noqa: F401
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
