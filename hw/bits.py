@@ -1,25 +1,16 @@
 """Finding set bits."""
 
-from amaranth.hdl import Cat, Mux
+from amaranth.hdl import Cat, Const
 
 
-def lowest_set_bit(word):
-    """Index of the lowest set bit of a value whose width is a power of two, as a tree of multiplexers.
-
-    Returns
-    -------
-    (any, index)
-    """
-    nodes = [(word[i], None) for i in range(len(word))]
+def two_or_more(word):
+    """Whether a value has more than one bit set, as a tree."""
+    nodes = [(word[i], Const(0, 1)) for i in range(len(word))]
     while len(nodes) > 1:
-        paired = []
-        for (low_any, low_index), (high_any, high_index) in zip(nodes[0::2], nodes[1::2]):
-            index = ~low_any
-            if low_index is not None:
-                index = Cat(Mux(low_any, low_index, high_index), ~low_any)
-            paired.append((low_any | high_any, index))
-        nodes = paired
-    return nodes[0]
+        odd = nodes[len(nodes) & ~1 :]
+        pairs = zip(nodes[0::2], nodes[1::2])
+        nodes = [(any_a | any_b, more_a | more_b | (any_a & any_b)) for (any_a, more_a), (any_b, more_b) in pairs] + odd
+    return nodes[0][1]
 
 
 def isolate_lowest(word):

@@ -17,6 +17,7 @@ from .reader import Reader, request_layout
 from .registers import RegisterFile
 from .rows import RowFetch
 from .sequencer import Sequencer
+from .stream_register import StreamRegister
 from .stripes import Stripes
 from .window import Window, work_layout
 from .windows import windows_layout
@@ -95,6 +96,8 @@ class DataPath(wiring.Component):
         m.submodules.fire = fire = Fire(config)
         work_bits = work_layout(config).size
         m.submodules.work = work = SyncFIFOBuffered(width=work_bits, depth=config.ring_rows)
+        # Registers after its block RAM, whose output comes late in the cycle.
+        m.submodules.work_register = work_register = StreamRegister(work_layout(config))
 
         def join(source, sink):
             m.d.comb += [sink.payload.eq(source.payload), sink.valid.eq(source.valid), source.ready.eq(sink.ready)]
@@ -141,6 +144,7 @@ class DataPath(wiring.Component):
             m.d.comb += [part.windows.eq(self.windows), part.halt.eq(self.halt)]
         wiring.connect(m, fire.runs, writer.runs)
         wiring.connect(m, fire.words, writer.words)
+        wiring.connect(m, work_register.sink, rows.work)
         wiring.connect(m, rows.load, window.load)
         m.d.comb += [
             scanner.start.eq(self.start),
@@ -150,9 +154,9 @@ class DataPath(wiring.Component):
             work.w_data.eq(scanner.work.payload),
             work.w_en.eq(scanner.work.valid),
             scanner.work.ready.eq(work.w_rdy),
-            rows.work.payload.eq(work.r_data),
-            rows.work.valid.eq(work.r_rdy),
-            work.r_en.eq(rows.work.ready),
+            work_register.source.payload.eq(work.r_data),
+            work_register.source.valid.eq(work.r_rdy),
+            work.r_en.eq(work_register.source.ready),
             rows.restart.eq(scanner.restart),
             rows.first_row.eq(scanner.first_row),
             rows.row_words.eq(row_words),
@@ -167,10 +171,14 @@ class DataPath(wiring.Component):
             fire.start.eq(self.start & ~layer.load),
             fire.captured.eq(array.captured),
             fire.capture.eq(array.capture),
-            self.done.eq(Mux(layer.load, scanner.loaded, fire.finished & writer.drained)),
             self.idle.eq(Cat(reader.idle for reader in readers).all() & writer.idle),
             self.waiting_read.eq(~Cat(reader.idle for reader in readers).all()),
             self.waiting_write.eq(~writer.idle),
+            self.trace.eq(fire.trace),
+        ]
+        # A cycle late, so that what follows from them has a whole one.
+        m.d.sync += [
+            self.done.eq(Mux(layer.load, scanner.loaded, fire.finished & writer.drained)),
             self.read_outside.eq(Cat(reader.error_outside for reader in readers).any()),
             self.read_failed.eq(Cat(reader.error_failed for reader in readers).any()),
             self.read_error_address.eq(readers[-1].error_address),
@@ -180,19 +188,16 @@ class DataPath(wiring.Component):
             self.wait_fire.eq(window.idle & window.waiting),
             self.wait_weight.eq(window.idle & ~window.waiting & rows.wait_weight),
             self.wait_input.eq(window.idle & ~window.waiting & ~rows.wait_weight & ~fire.finished),
-            self.trace.eq(fire.trace),
-        ]
-        if config.ports == 2:
-            # Memory's errors go before addresses that were not allowed, as within a reader.
-            first, second = readers
-            with m.If(first.error_failed | (first.error_outside & ~second.error_failed)):
-                m.d.comb += self.read_error_address.eq(first.error_address)
-        m.d.sync += [
             self.events.eq(sum(window.pick.valid)),
             self.read_beats.eq(sum(reader.beat for reader in readers)),
             self.write_beats.eq(writer.beat),
             self.saturations.eq(fire.saturations),
         ]
+        if config.ports == 2:
+            # Memory's errors go before addresses that were not allowed, as within a reader.
+            first, second = readers
+            with m.If(first.error_failed | (first.error_outside & ~second.error_failed)):
+                m.d.sync += self.read_error_address.eq(first.error_address)
         return m
 
 

@@ -1,6 +1,6 @@
 """Fetch: reads a layer's input raster, and asks for the weight rows of the inputs that spiked."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -10,7 +10,8 @@ from lifarray.golden.config import SLOTS, CoreConfig
 from .address import ADDRESS_BITS, advance
 from .descriptor import descriptor_layout
 from .reader import request_layout
-from .store import part_words
+from .store import part_words, words_of_part
+from .stream_register import StreamRegister
 from .window import work_layout
 
 OFFSET_BITS = 28
@@ -70,26 +71,23 @@ class RasterList(wiring.Component):
         with m.Elif(self.record):
             m.d.sync += [self.level.eq(self.level + room), self.full.eq(self.full | ~room)]
 
-        # Two registers, the block RAM's own and one after it.
+        register = StreamRegister(found_layout)
+        m.submodules.register = ResetInserter(self.seek)(register)
+        wiring.connect(m, register.sink, wiring.flipped(self.entries))
         at = Signal(range(depth + 1))
-        valid = Signal(2)
-        moves = Signal()
         goes = Signal()
         m.d.comb += [
-            moves.eq(~valid[1] | self.entries.ready),
-            goes.eq((~valid[0] | moves) & (at != self.level)),
+            goes.eq((~register.source.valid | register.source.ready) & (at != self.level)),
             read.addr.eq(at),
             read.en.eq(goes),
-            self.entries.valid.eq(valid[1]),
+            register.source.payload.eq(read.data),
         ]
         with m.If(goes):
-            m.d.sync += [at.eq(at + 1), valid[0].eq(1)]
-        with m.Elif(moves):
-            m.d.sync += valid[0].eq(0)
-        with m.If(moves):
-            m.d.sync += [valid[1].eq(valid[0]), self.entries.payload.eq(read.data)]
+            m.d.sync += [at.eq(at + 1), register.source.valid.eq(1)]
+        with m.Elif(register.source.ready):
+            m.d.sync += register.source.valid.eq(0)
         with m.If(self.seek):
-            m.d.sync += [at.eq(self.first), valid.eq(0)]
+            m.d.sync += [at.eq(self.first), register.source.valid.eq(0)]
         return m
 
 
@@ -181,35 +179,32 @@ class Scanner(wiring.Component):
         silent = Signal()
         word = Signal(SLOTS)
         ready = Signal()
-        m.d.comb += [word.eq(found.word & mask), silent.eq(word == 0)]
+        m.d.comb += word.eq(found.word & mask)
 
         # Rows under way, or in the ring.
         requested = Signal(range(config.ring_rows + 1))
         wants_row = Signal()
-        room = Signal()
+        room = Signal()  # late by a cycle, in which one more may have gone
         asked = Signal(config.ports)
         asking = []
         m.d.comb += [
             wants_row.eq(valid & ~end & ~silent & ~self.resident),
-            room.eq(requested != config.ring_rows),
         ]
+        m.d.sync += room.eq(requested <= config.ring_rows - 2)
         before = 0
         for p, part in enumerate(part_words(config)):
-            request = getattr(self, f"row_requests{p}")
             n_words = Signal(range(part + 1), name=f"request_words{p}")
-            with m.If(self.row_words <= before):
-                m.d.comb += n_words.eq(0)
-            with m.Elif(self.row_words >= before + part):
-                m.d.comb += n_words.eq(part)
-            with m.Else():
-                m.d.comb += n_words.eq(self.row_words - before)
-            address = advance(row_address, before * 8)
+            needed = Signal(name=f"needed{p}")
+            m.d.sync += [n_words.eq(words_of_part(self.row_words, before, part)), needed.eq(self.row_words > before)]
+            m.submodules[f"request{p}"] = register = StreamRegister(request_layout)
+            wiring.connect(m, register.sink, wiring.flipped(getattr(self, f"row_requests{p}")))
+            request = register.source
             done = Signal(name=f"asked_now{p}")
             m.d.comb += [
-                request.payload.address.eq(address),
+                request.payload.address.eq(advance(row_address, before * 8)),
                 request.payload.words.eq(n_words),
-                request.valid.eq(wants_row & room & self.work.ready & ~asked[p] & (n_words != 0)),
-                done.eq(asked[p] | (request.valid & request.ready) | (n_words == 0)),
+                request.valid.eq(wants_row & room & self.work.ready & ~asked[p] & needed),
+                done.eq(asked[p] | request.ready | ~needed),
             ]
             asking.append(done)
             before += part
@@ -238,6 +233,7 @@ class Scanner(wiring.Component):
             m.d.sync += [
                 valid.eq(1),
                 end.eq(0),
+                silent.eq((spikes & mask) == 0),
                 found.word.eq(spikes),
                 found.offset.eq(at),
                 row_address.eq(advance(tile_address, at << 3)),

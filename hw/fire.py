@@ -19,7 +19,7 @@ from .output import Output
 from .window import SLOT_BITS
 from .writer import run_layout
 
-RELEASE_AHEAD = 7
+RELEASE_AHEAD = 8
 """Cycles before the last group of a slot when the array may begin to complete the next: fewer than
 pass from then until it is captured."""
 
@@ -48,16 +48,17 @@ class FireUnit(wiring.Component):
     -------
     parameters : In, of `LifPipeline`
     current : In(signed)
-    group : In, whose step enters the pipeline in this cycle
-    begin : In(1), go on from ``initial``, not from the state after the step before
+    group : In, whose step enters the pipeline in the next cycle
+    begin : In(1), with ``group``: go on from ``initial``, not from the state after the step before
     initial : In(neuron_layout)
-    before : Out(neuron_layout), state that was kept for ``group``
+    before : Out(neuron_layout), state before the step that enters the pipeline
     after : Out(neuron_layout), state after the step that entered `LIF_STAGES` cycles ago
     spike, saturated : Out(1), of that step
     write : In(1), that step counts: keep its state and its spike
     write_group, slot : In, of that step; slot 0 clears the word first
     side : In(1), which copy of the words it goes to
-    read_group, read_side : In, what ``word`` shows from the next cycle on
+    read_group, read_side : In, of the word that is read
+    next_word : In(1), ``word`` becomes what was read
     word : Out(64)
     """
 
@@ -81,6 +82,7 @@ class FireUnit(wiring.Component):
                 "side": In(1),
                 "read_group": In(group),
                 "read_side": In(1),
+                "next_word": In(1),
                 "word": Out(SLOTS),
             }
         )
@@ -99,14 +101,15 @@ class FireUnit(wiring.Component):
             state_write.data.eq(lif.after),
             state_write.en.eq(self.write),
             state_read.addr.eq(self.group),
-            self.before.eq(state_read.data),
             lif.parameters.eq(self.parameters),
             lif.current.eq(self.current),
-            lif.before.eq(Mux(self.begin, self.initial, state_read.data)),
+            lif.before.eq(self.before),
             self.after.eq(lif.after),
             self.spike.eq(lif.spike),
             self.saturated.eq(lif.saturated),
         ]
+
+        m.d.sync += self.before.eq(Mux(self.begin, self.initial, state_read.data))
 
         # The spikes of the slot's byte so far, and the bytes of the words. One cycle behind.
         m.submodules.byte = byte = Memory(shape=8, depth=config.groups, init=[])
@@ -140,8 +143,10 @@ class FireUnit(wiring.Component):
             words_write.data.eq(Cat(Mux(here[b], written, 0) for b in range(SLOTS // 8))),
             words_write.en.eq(enable),
             words_read.addr.eq(self._word_address(self.read_group, self.read_side)),
-            self.word.eq(words_read.data),
         ]
+        # A register after the block RAM, whose output comes late in the cycle.
+        with m.If(self.next_word):
+            m.d.sync += self.word.eq(words_read.data)
         return m
 
     def _word_address(self, group, side):
@@ -220,18 +225,17 @@ class Fire(wiring.Component):
             last_group.eq(lanes_left <= n_units),
         ]
 
-        # Into the pipelines: one cycle after a group's turn its currents stand in registers.
+        # Into the pipelines: one cycle after a group's turn its currents and its state stand in registers.
         have = Signal()  # captured currents that were not walked yet
         issue = Signal()
         stages = data.StructLayout(
-            {"valid": 1, "group": range(config.groups), "slot": SLOT_BITS, "begin": 1, "side": 1, "real": n_units}
+            {"valid": 1, "group": range(config.groups), "slot": SLOT_BITS, "side": 1, "real": n_units}
         )
         pipe = [Signal(stages, name=f"stage{i}") for i in range(LIF_STAGES + 1)]
         m.d.sync += [
             pipe[0].valid.eq(issue),
             pipe[0].group.eq(group),
             pipe[0].slot.eq(slot),
-            pipe[0].begin.eq((step == 0) & first_pass),
             pipe[0].side.eq(side),
             pipe[0].real.eq(Cat(lanes_left > u for u in range(n_units))),
         ]
@@ -252,7 +256,7 @@ class Fire(wiring.Component):
             parameters.zero_delayed.eq(mode == ResetMode.ZERO_DELAYED),
             parameters.subtract_delayed.eq(mode == ResetMode.SUBTRACT_DELAYED),
         ]
-        enter, leave = pipe[0], pipe[LIF_STAGES]
+        leave = pipe[LIF_STAGES]
         dumping = Signal()  # the pipelines stand still, and the output reads their state
         for u, unit in enumerate(units):
             lanes = Array(self.captured[g * n_units + u] for g in range(config.groups))
@@ -261,8 +265,8 @@ class Fire(wiring.Component):
             m.d.comb += [
                 unit.parameters.eq(parameters),
                 unit.current.eq(current),
-                unit.group.eq(Mux(dumping, output.vmem_group, enter.group)),
-                unit.begin.eq(enter.begin),
+                unit.group.eq(Mux(dumping, output.vmem_group, group)),
+                unit.begin.eq((step == 0) & first_pass & ~dumping),
                 unit.initial.eq(initial),
                 unit.write.eq(leave.valid),
                 unit.write_group.eq(leave.group),
@@ -270,6 +274,7 @@ class Fire(wiring.Component):
                 unit.side.eq(leave.side),
                 unit.read_group.eq(output.word_group),
                 unit.read_side.eq(output.side),
+                unit.next_word.eq(output.next_words),
                 output.shown_words[u].eq(unit.word),
                 output.shown_vmem[u].eq(unit.before.vmem),
                 self.trace.vmem[u].eq(unit.after.vmem),

@@ -20,9 +20,11 @@ class Output(wiring.Component):
     n_lanes, address : In, with either
     for_side : In(1), with ``start_words``: copy of the words to send
     ready : Out(1), all was sent
-    word_group, side : Out, whose words the units should show in the next cycle
-    vmem_group : Out, whose vmem they should show in this one
-    shown_words, shown_vmem : In(array), one a unit
+    word_group, side : Out, whose words the units should read
+    next_words : Out(1), they should show what they read in the cycle before
+    shown_words : In(array), one a unit
+    vmem_group : Out, whose vmem they should show in the next cycle
+    shown_vmem : In(array)
     runs : Out(stream of run_layout)
     words : Out(stream of 64 bits)
     """
@@ -38,6 +40,7 @@ class Output(wiring.Component):
                 "for_side": In(1),
                 "ready": Out(1),
                 "word_group": Out(range(config.groups)),
+                "next_words": Out(1),
                 "vmem_group": Out(range(config.groups)),
                 "side": Out(1),
                 "shown_words": In(data.ArrayLayout(SLOTS, config.fire_units)),
@@ -61,14 +64,14 @@ class Output(wiring.Component):
             self.runs.payload.address.eq(address),
         ]
 
+        # The units read a group ahead of the one that they show.
         group = self.vmem_group
-        m.d.comb += self.word_group.eq(group)
 
         def next_lane():
             m.d.sync += [left.eq(left - 1), unit.eq(unit + 1)]
             with m.If(unit == config.fire_units - 1):
                 m.d.sync += [unit.eq(0), group.eq(group + 1)]
-                m.d.comb += self.word_group.eq(group + 1)
+                m.d.comb += self.next_words.eq(1)
 
         with m.If(self.words.ready):
             m.d.sync += self.words.valid.eq(0)
@@ -86,8 +89,12 @@ class Output(wiring.Component):
             with m.State("WORDS_RUN"):
                 m.d.comb += [self.runs.payload.words.eq(left), self.runs.valid.eq(1)]
                 with m.If(self.runs.ready):
-                    m.next = "WORDS"
+                    m.next = "WORDS_FIRST"
+            with m.State("WORDS_FIRST"):
+                m.d.comb += [self.next_words.eq(1), self.word_group.eq(group + 1)]
+                m.next = "WORDS"
             with m.State("WORDS"):
+                m.d.comb += self.word_group.eq(group + 1 + self.next_words)
                 with m.If(free):
                     m.d.sync += [self.words.valid.eq(1), self.words.payload.eq(word)]
                     next_lane()

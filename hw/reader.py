@@ -11,7 +11,8 @@ from amaranth.lib.wiring import In, Out
 
 from .address import ADDRESS_BITS, advance
 from .axi import MAX_BURST_BEATS, RESPONSE_ERROR, Axi3Signature, constant_attributes
-from .windows import inside, windows_layout, words_to_page_end
+from .stream_register import StreamRegister
+from .windows import inside, windows_layout
 
 request_layout = data.StructLayout({"address": ADDRESS_BITS, "words": 21})
 """Words to read in a row, at least 1, from an address that is a multiple of 8."""
@@ -23,6 +24,16 @@ OUTSTANDING_BURSTS = 16
 def burst_words(bus_bits):
     """64-bit words in the longest burst."""
     return MAX_BURST_BEATS * bus_bits // 64
+
+
+def burst_from(address, n_words, longest):
+    """Words of the first burst of ``n_words`` from an address on, a multiple of 8.
+
+    It ends where ``longest`` words divide the page, or with the last word; so no burst crosses a page.
+    """
+    bits = (longest - 1).bit_length()
+    to_end = longest - address[3 : 3 + bits]
+    return Mux((n_words[bits + 1 :] == 0) & (n_words[: bits + 1] <= to_end), n_words[: bits + 1], to_end)[: bits + 1]
 
 
 class ReadStream(wiring.Component):
@@ -65,19 +76,12 @@ class ReadStream(wiring.Component):
         m = Module()
         longest = burst_words(self._bus_bits)
 
-        # Stage 1: cut the request at pages and at the longest burst.
+        # Stage 1: cut the request where a longest burst would begin in a page cut into such.
         address = Signal(ADDRESS_BITS)
         left = Signal(21)
         here = Signal(5)
-        to_page_end = Signal(10)
         next_free = Signal()  # stage 2 takes a burst in this cycle
-        m.d.comb += to_page_end.eq(words_to_page_end(address))
-        with m.If((left <= longest) & (left <= to_page_end)):
-            m.d.comb += here.eq(left)
-        with m.Elif(to_page_end < longest):
-            m.d.comb += here.eq(to_page_end)
-        with m.Else():
-            m.d.comb += here.eq(longest)
+        m.d.comb += here.eq(burst_from(address, left, longest))
         last_cut = Signal()
         m.d.comb += [
             last_cut.eq((left == 0) | ((left == here) & next_free)),
@@ -88,28 +92,44 @@ class ReadStream(wiring.Component):
         with m.If(self.requests.valid & self.requests.ready):
             m.d.sync += [address.eq(self.requests.payload.address), left.eq(self.requests.payload.words)]
 
-        # Stage 2: a burst waits for its window check, room and a place among the outstanding.
-        burst_valid = Signal()
-        burst_address = Signal(ADDRESS_BITS)
-        burst = Signal(5)
+        # Stage 2: its window check.
+        checks = Signal()
+        checks_address = Signal(ADDRESS_BITS)
+        checks_words = Signal(5)
+        # Stage 3: it waits for room and a place among the outstanding.
+        waits = Signal()
+        allowed = Signal()
+        waits_address = Signal(ADDRESS_BITS)
+        waits_words = Signal(5)
         m.submodules.addresses = addresses = SyncFIFO(width=32, depth=OUTSTANDING_BURSTS)
         room = Signal(range(self._depth + 1), init=self._depth)
-        allowed = Signal()
+        enough = Signal()  # late by a cycle; a burst leaves a cycle before the next
         issued = Signal()
         m.d.comb += [
-            next_free.eq(~burst_valid | issued),
-            allowed.eq(inside(self.windows, burst_address)),
-            self.outside.eq(burst_valid & ~allowed),
-            self.outside_address.eq(burst_address),
-            self.burst.valid.eq(burst_valid & allowed & (room >= burst) & addresses.w_rdy),
-            self.burst.payload.address.eq(burst_address),
-            self.burst.payload.words.eq(burst),
+            next_free.eq(~checks | ~waits),
+            self.outside.eq(waits & ~allowed),
+            self.outside_address.eq(waits_address),
+            self.burst.valid.eq(waits & allowed & enough & addresses.w_rdy),
+            self.burst.payload.address.eq(waits_address),
+            self.burst.payload.words.eq(waits_words),
             issued.eq(self.burst.valid & self.burst.ready),
-            addresses.w_data.eq(burst_address),
+            addresses.w_data.eq(waits_address),
             addresses.w_en.eq(issued),
         ]
         with m.If(next_free):
-            m.d.sync += [burst_valid.eq(left != 0), burst_address.eq(address), burst.eq(here)]
+            m.d.sync += [checks.eq(left != 0), checks_address.eq(address), checks_words.eq(here)]
+        with m.If(~waits):
+            m.d.sync += [
+                waits.eq(checks),
+                allowed.eq(inside(self.windows, checks_address)),
+                waits_address.eq(checks_address),
+                waits_words.eq(checks_words),
+                enough.eq(room >= checks_words),
+            ]
+        with m.Else():
+            m.d.sync += enough.eq(room >= waits_words)
+        with m.If(issued):
+            m.d.sync += waits.eq(0)
 
         # Data comes back in order, into room that was kept for it.
         m.submodules.buffer = buffer = SyncFIFOBuffered(width=64, depth=self._depth)
@@ -127,12 +147,17 @@ class ReadStream(wiring.Component):
             self.failed.eq(self.beat_valid & self.beat_error),
             self.failed_address.eq(addresses.r_data),
         ]
-        # A register after the buffer's block RAM, whose output comes late in the cycle.
+        # Registers after the buffer's block RAM, whose output comes late in the cycle.
+        m.submodules.register = register = StreamRegister(64)
+        wiring.connect(m, register.sink, wiring.flipped(self.words))
         taken = Signal()
-        m.d.comb += [buffer.r_en.eq(~self.words.valid | self.words.ready), taken.eq(buffer.r_rdy & buffer.r_en)]
-        with m.If(buffer.r_en):
-            m.d.sync += [self.words.valid.eq(buffer.r_rdy), self.words.payload.eq(buffer.r_data)]
-        m.d.sync += room.eq(room - Mux(issued, burst, 0) + taken)
+        m.d.comb += [
+            register.source.payload.eq(buffer.r_data),
+            register.source.valid.eq(buffer.r_rdy),
+            buffer.r_en.eq(register.source.ready),
+            taken.eq(buffer.r_rdy & buffer.r_en),
+        ]
+        m.d.sync += room.eq(room - Mux(issued, waits_words, 0) + taken)
         return m
 
 

@@ -1,8 +1,10 @@
 """Registers between two ends of a bus, in both directions, at full rate."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
+from .stream_register import StreamRegister
 
 CHANNELS = ("aw", "w", "b", "ar", "r")
 
@@ -14,8 +16,6 @@ def channel_of(name: str) -> str:
 
 class RegisterSlice(wiring.Component):
     """An AXI bus cut by registers: no path leads through, whatever the timing analysis sees of its ends.
-
-    Each channel holds up to two transfers: the one that is offered, and one that came while that waited.
 
     Parameters
     ----------
@@ -39,16 +39,13 @@ class RegisterSlice(wiring.Component):
             forward = self.subordinate.signature.members[f"{channel}valid"].flow == Out
             source, sink = (self.manager, self.subordinate) if forward else (self.subordinate, self.manager)
             offered = Cat(getattr(source, name) for name in payload)
-            valid, ready = getattr(source, f"{channel}valid"), getattr(source, f"{channel}ready")
-            out_valid, out_ready = getattr(sink, f"{channel}valid"), getattr(sink, f"{channel}ready")
-            held = Signal(len(offered), name=f"{channel}_held")
-            spare = Signal(len(offered), name=f"{channel}_spare")
-            full = Signal(name=f"{channel}_full")
-            m.d.comb += [ready.eq(~full), Cat(getattr(sink, name) for name in payload).eq(held)]
-            with m.If(~out_valid | out_ready):
-                m.d.sync += [held.eq(Mux(full, spare, offered)), out_valid.eq(valid | full), full.eq(0)]
-            with m.Elif(valid & ~full):
-                m.d.sync += full.eq(1)
-            with m.If(~full):
-                m.d.sync += spare.eq(offered)
+            m.submodules[channel] = register = StreamRegister(len(offered))
+            m.d.comb += [
+                register.source.payload.eq(offered),
+                register.source.valid.eq(getattr(source, f"{channel}valid")),
+                getattr(source, f"{channel}ready").eq(register.source.ready),
+                Cat(getattr(sink, name) for name in payload).eq(register.sink.payload),
+                getattr(sink, f"{channel}valid").eq(register.sink.valid),
+                register.sink.ready.eq(getattr(sink, f"{channel}ready")),
+            ]
         return m

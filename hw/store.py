@@ -15,6 +15,12 @@ def part_words(config: CoreConfig):
     return (first, n_words - first)[: config.ports]
 
 
+def words_of_part(row_words, before, part):
+    """Of a row of ``row_words``, how many belong to a part of ``part`` words after ``before`` others."""
+    rest = Mux(row_words >= before + part, part, row_words - before)
+    return Mux(row_words <= before, 0, rest)[: part.bit_length()]
+
+
 class RowWriter(wiring.Component):
     """Where the words of one memory port go: into its part of one row after the other.
 
@@ -113,12 +119,7 @@ class RowStore(wiring.Component):
             m.submodules[f"writer{p}"] = writer = RowWriter(config, part)
             writers.append(writer)
             here = Signal(range(part + 1), name=f"row_words{p}")
-            with m.If(self.row_words <= before):
-                m.d.comb += here.eq(0)
-            with m.Elif(self.row_words >= before + part):
-                m.d.comb += here.eq(part)
-            with m.Else():
-                m.d.comb += here.eq(self.row_words - before)
+            m.d.sync += here.eq(words_of_part(self.row_words, before, part))
             # A register before the block RAM, whose every column sees the word.
             word = Signal(64, name=f"word{p}")
             row = Signal(range(config.store_rows), name=f"row{p}")

@@ -16,9 +16,10 @@ from amaranth.lib.wiring import In, Out
 
 from lifarray.golden.config import SLOTS, CoreConfig
 
-from .bits import index_of, isolate_highest, isolate_lowest, lowest_set_bit
+from .bits import index_of, isolate_highest, isolate_lowest, two_or_more
 
 SLOT_BITS = SLOTS.bit_length() - 1
+
 
 def work_layout(config: CoreConfig):
     """An active input: its spikes, and where its weights lie; or, with ``last``, the end of a segment,
@@ -87,16 +88,23 @@ class Window(wiring.Component):
         closed = Signal(SLOTS)  # slots of the segment that are still to be emitted
         young = Signal(n_entries)
 
-        # Stage 1: the next slot.
+        # Stage 1: the next slot, one bit of all.
         chosen = Signal()
-        slot = Signal(SLOT_BITS)
+        hot = Signal(SLOTS)
         emission = Signal()
+        last_emission = Signal()
         # Stage 2: its column.
+        has_slot = Signal()
+        slot = Signal(SLOT_BITS)
+        slot_closed = Signal()
+        slot_emission = Signal()
+        slot_last_emission = Signal()
+        # Stage 3: what waits for the visit before.
         waits = Signal()
         waits_rows = Signal(n_entries)
         waits_slot = Signal(SLOT_BITS)
         waits_emission = Signal()
-        # Stage 3: the visit.
+        # Stage 4: the visit.
         visiting = Signal()
         rows = Signal(n_entries)
         left = Signal(range(n_entries + 1))
@@ -118,10 +126,10 @@ class Window(wiring.Component):
         with m.If(loaded):
             m.d.sync += tail.eq(tail + 1)
         column = Signal(n_entries)
-        takes = Signal(n_entries)  # entries that stage 2's visit takes rows from
+        takes = Signal(n_entries)  # entries that stage 2 takes rows from
         clear = Signal(SLOTS)
-        emitted = Signal()  # the segment's last slot goes into stage 2's register
-        m.d.comb += takes.eq(~young | (~emission & ~closed.bit_select(slot, 1)).replicate(n_entries))
+        emitted = Signal()  # the segment's last slot leaves stage 2
+        m.d.comb += takes.eq(~young | (~slot_emission & ~slot_closed).replicate(n_entries))
         for e, entry in enumerate(entries):
             mine = loaded & (tail == e)
             m.d.sync += [
@@ -132,51 +140,63 @@ class Window(wiring.Component):
             m.d.comb += column[e].eq(entry.bit_select(slot, 1) & takes[e])
         m.d.sync += pending.eq(Cat(Cat(entry[s] & ~(young[e] & closed[s]) for e, entry in enumerate(entries)).any() for s in range(SLOTS)))
 
-        # Stage 1. Cyclic, so that a slot is left alone while others collect spikes for it.
+        # Stage 1. In sweeps, so that a slot is left alone while others collect spikes for it.
+        taken1 = Signal()
         taken2 = Signal()
         credit = Signal(init=1)
         emit = Signal()
-        after = Signal(SLOTS)
-        _, slot_to_emit = lowest_set_bit(closed)
-        any_after, slot_after = lowest_set_bit(pending & after)
-        any_pending, first_pending = lowest_set_bit(pending)
-        next_slot = Signal(SLOT_BITS)
+        sweep = Signal(SLOTS)  # slots that this sweep has still to visit
+        sweeping = Signal()  # there are any
+        source = Signal(SLOTS)
+        next_slot = Signal(SLOTS)
         m.d.comb += [
             emit.eq(closed.any() & credit),
-            next_slot.eq(Mux(emit, slot_to_emit, Mux(any_after, slot_after, first_pending))),
+            source.eq(Mux(sweeping, sweep, pending)),
+            next_slot.eq(isolate_lowest(source)),
         ]
-        last_emission = Signal()
-        still_closed = Signal(SLOTS)
-        m.d.comb += still_closed.eq(closed & (closed - 1)[:SLOTS])
+        next_emission = Signal(SLOTS)
+        m.d.comb += next_emission.eq(isolate_lowest(closed))
         with m.If(self.release):
             m.d.sync += credit.eq(1)
-        with m.If(~chosen | taken2):
-            m.d.sync += [chosen.eq(emit | any_pending), slot.eq(next_slot), emission.eq(emit)]
+        with m.If(~chosen | taken1):
+            m.d.sync += [chosen.eq(emit | source.any()), hot.eq(Mux(emit, next_emission, next_slot)), emission.eq(emit)]
             with m.If(emit):
                 m.d.sync += [
                     credit.eq(0),
-                    closed.eq(still_closed),
-                    last_emission.eq(still_closed == 0),
+                    closed.eq(closed & ~next_emission),
+                    last_emission.eq(~two_or_more(closed)),
                 ]
-            with m.If(emit | any_pending):
-                m.d.sync += after.eq(Cat(next_slot < s for s in range(SLOTS)))
+            with m.Else():
+                m.d.sync += [sweep.eq(source & ~next_slot), sweeping.eq(two_or_more(source))]
 
-        # Stage 2.
+        # Stage 2. No emission overtakes a visit: what was closed when it came here stays so for it.
         moves = Signal()
         any_row = Signal()
         m.d.comb += [
-            taken2.eq(chosen & (~waits | moves)),
+            taken1.eq(chosen & (~has_slot | taken2)),
+            taken2.eq(has_slot & (~waits | moves)),
             any_row.eq(column.any()),
         ]
+        m.d.sync += slot_closed.eq(slot_closed | closed.bit_select(slot, 1))
+        with m.If(taken1):
+            m.d.sync += [
+                has_slot.eq(1),
+                slot.eq(index_of(hot)),
+                slot_closed.eq((hot & closed).any()),
+                slot_emission.eq(emission),
+                slot_last_emission.eq(last_emission),
+            ]
+        with m.Elif(taken2):
+            m.d.sync += has_slot.eq(0)
         with m.If(taken2):
             m.d.comb += clear.eq(1 << slot)
             m.d.sync += [
-                waits.eq(emission | any_row),
+                waits.eq(slot_emission | any_row),
                 waits_rows.eq(column),
                 waits_slot.eq(slot),
-                waits_emission.eq(emission),
+                waits_emission.eq(slot_emission),
             ]
-            m.d.comb += emitted.eq(emission & last_emission)
+            m.d.comb += emitted.eq(slot_emission & slot_last_emission)
             with m.If(emitted):
                 m.d.sync += emitting.eq(0)
         with m.Elif(moves):
@@ -184,7 +204,7 @@ class Window(wiring.Component):
         with m.If(self.load.valid & self.load.ready & item.last):
             m.d.sync += [emitting.eq(1), closed.eq(item.word)]
 
-        # Stage 3. A slot's first addition finds nothing in it; an emission leaves nothing.
+        # Stage 4. A slot's first addition finds nothing in it; an emission leaves nothing.
         touched = Signal(SLOTS)
         ends = Signal()
         picked = []
@@ -214,7 +234,7 @@ class Window(wiring.Component):
                 touched.bit_select(waits_slot, 1).eq(~waits_emission),
             ]
 
-        # Stage 4: which entries, as numbers.
+        # Stage 5: which entries, as numbers.
         one_hot = [Signal(n_entries, name=f"one_hot{way}") for way in range(config.ways)]
         out = Signal(pick_layout(config))
         m.d.sync += [

@@ -9,9 +9,6 @@ page_window = data.StructLayout({"first": 32 - PAGE_BITS, "last": 32 - PAGE_BITS
 windows_layout = data.ArrayLayout(page_window, N_WINDOWS)
 """First and last page of each window, inclusive; closed where the last is below the first."""
 
-WORDS_PER_PAGE = (1 << PAGE_BITS) // 8
-
-
 def inside(windows, address):
     """Whether the page of a 33-bit address lies in a window; an address beyond 2^32 does not.
 
@@ -20,8 +17,3 @@ def inside(windows, address):
     page = address[PAGE_BITS:32]
     hits = Cat((windows[i].first <= page) & (page <= windows[i].last) for i in range(N_WINDOWS))
     return hits.any() & ~address[32]
-
-
-def words_to_page_end(address):
-    """64-bit words from an address, a multiple of 8, to the end of its page."""
-    return WORDS_PER_PAGE - address[3:PAGE_BITS]

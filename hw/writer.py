@@ -9,8 +9,8 @@ from lifarray.golden.config import CoreConfig
 
 from .address import ADDRESS_BITS, advance
 from .axi import RESPONSE_ERROR, Axi3Signature, constant_attributes
-from .reader import burst_words
-from .windows import inside, windows_layout, words_to_page_end
+from .reader import burst_from, burst_words
+from .windows import inside, windows_layout
 
 run_layout = data.StructLayout({"address": ADDRESS_BITS, "words": 11, "half": 1})
 """Words to write in a row, at least 1. With ``half`` it is one 32-bit value, given in both halves
@@ -24,7 +24,7 @@ class Writer(wiring.Component):
     """Writes runs of words.
 
     A burst is announced only when all its data is here, so that it never blocks the port, and
-    whatever was announced is also sent.
+    whatever was announced is also sent. The next one is announced meanwhile.
 
     Members
     -------
@@ -72,70 +72,84 @@ class Writer(wiring.Component):
         ]
         constant_attributes(m, bus, "aw", bus_bits)
 
+        # Announcing: a run is cut as requests to read are, while the burst before is sent.
         address = Signal(ADDRESS_BITS)
         left = Signal(11)
-        half = Signal()
-        to_page_end = Signal(10)
+        run_half = Signal()
         here = Signal(5)
-        m.d.comb += to_page_end.eq(words_to_page_end(address))
-        beats_per_word = 64 // bus_bits
-        beat_in_word = Signal(range(beats_per_word))
-        last_beat_in_word = beat_in_word == beats_per_word - 1
-        waiting = Signal()
-
+        allowed = Signal()
+        enough = Signal()
+        unannounced = Signal(range(BUFFER_WORDS + 1))  # words in the buffer
+        announced = Signal()
+        ready = Signal()  # no announced burst waits to be sent
         with m.FSM() as fsm:
             with m.State("RUN"):
-                m.d.comb += [waiting.eq(1), self.runs.ready.eq(~self.halt)]
+                m.d.comb += self.runs.ready.eq(~self.halt)
                 m.d.sync += [
                     address.eq(self.runs.payload.address),
                     left.eq(self.runs.payload.words),
-                    half.eq(self.runs.payload.half),
+                    run_half.eq(self.runs.payload.half),
                 ]
                 with m.If(self.runs.valid & self.runs.ready):
                     m.next = "CUT"
             with m.State("CUT"):
-                m.d.comb += waiting.eq(1)
-                with m.If((left <= longest) & (left <= to_page_end)):
-                    m.d.sync += here.eq(left)
-                with m.Elif(to_page_end < longest):
-                    m.d.sync += here.eq(to_page_end)
-                with m.Else():
-                    m.d.sync += here.eq(longest)
+                m.d.sync += [here.eq(burst_from(address, left, longest)), allowed.eq(inside(self.windows, address)), enough.eq(0)]
                 m.next = "FILL"
             with m.State("FILL"):
-                m.d.comb += waiting.eq(1)
-                allowed = Signal()
-                m.d.comb += [allowed.eq(inside(self.windows, address)), self.error_outside.eq(~allowed)]
-                m.d.sync += [
-                    bus.awaddr.eq(Cat(Const(0, 3), address[3:32])),
-                    bus.awlen.eq(here * beats_per_word - 1),
+                m.d.comb += [
+                    self.error_outside.eq(~allowed),
+                    announced.eq(~self.halt & allowed & enough & ready & addresses.w_rdy),
+                    addresses.w_en.eq(announced),
                 ]
-                with m.If(~self.halt & allowed & (buffer.level >= here) & addresses.w_rdy):
-                    m.d.comb += addresses.w_en.eq(1)
-                    m.d.sync += bus.awvalid.eq(1)
-                    m.next = "ADDRESS"
-            with m.State("ADDRESS"):
-                with m.If(bus.awready):
-                    m.d.sync += bus.awvalid.eq(0)
-                    m.next = "DATA"
-            with m.State("DATA"):
-                m.d.comb += [bus.wvalid.eq(1), bus.wlast.eq((here == 1) & last_beat_in_word)]
-                with m.If(bus.wready):
-                    m.d.sync += beat_in_word.eq(Mux(last_beat_in_word, 0, beat_in_word + 1))
-                    with m.If(last_beat_in_word):
-                        m.d.comb += buffer.r_en.eq(1)
-                        m.d.sync += [
-                            address.eq(advance(address, 8)),
-                            left.eq(left - 1),
-                            here.eq(here - 1),
-                        ]
-                        with m.If(left == 1):
-                            m.next = "RUN"
-                        with m.Elif(here == 1):
-                            m.next = "CUT"
+                m.d.sync += enough.eq(unannounced >= here)
+                with m.If(announced):
+                    m.d.sync += [address.eq(advance(address, here << 3)), left.eq(left - here)]
+                    m.next = "CUT"
+                    with m.If(left == here):
+                        m.next = "RUN"
+        m.d.sync += unannounced.eq(unannounced + (buffer.w_en & buffer.w_rdy) - Mux(announced, here, 0))
+
+        # Sending: the burst that was announced waits until memory took its address and the one before is sent.
+        pending = Signal()
+        pending_words = Signal(5)
+        pending_half = Signal()
+        pending_upper = Signal()
+        to_send = Signal(5)
+        half = Signal()
+        upper = Signal()
+        last_word = Signal()
+        begins = Signal()
+        beats_per_word = 64 // bus_bits
+        beat_in_word = Signal(range(beats_per_word))
+        last_beat_in_word = beat_in_word == beats_per_word - 1
+        m.d.comb += [
+            ready.eq(~pending),
+            bus.wvalid.eq(to_send != 0),
+            last_word.eq((to_send == 1) & last_beat_in_word),
+            bus.wlast.eq(last_word),
+            begins.eq(pending & ~bus.awvalid & ((to_send == 0) | (last_word & bus.wready))),
+        ]
+        with m.If(bus.awready):
+            m.d.sync += bus.awvalid.eq(0)
+        with m.If(announced):
+            m.d.sync += [
+                bus.awvalid.eq(1),
+                bus.awaddr.eq(Cat(Const(0, 3), address[3:32])),
+                bus.awlen.eq(here * beats_per_word - 1),
+                pending.eq(1),
+                pending_words.eq(here),
+                pending_half.eq(run_half),
+                pending_upper.eq(address[2]),
+            ]
+        with m.If(bus.wvalid & bus.wready):
+            m.d.sync += beat_in_word.eq(Mux(last_beat_in_word, 0, beat_in_word + 1))
+            with m.If(last_beat_in_word):
+                m.d.comb += buffer.r_en.eq(1)
+                m.d.sync += to_send.eq(to_send - 1)
+        with m.If(begins):
+            m.d.sync += [pending.eq(0), to_send.eq(pending_words), half.eq(pending_half), upper.eq(pending_upper)]
 
         # A half word covers the four bytes that its address names.
-        upper = address[2]
         if bus_bits == 64:
             strobe = Mux(half, Mux(upper, 0xF0, 0x0F), 0xFF)
             m.d.comb += bus.wdata.eq(buffer.r_data)
@@ -149,8 +163,8 @@ class Writer(wiring.Component):
             addresses.r_en.eq(bus.bvalid),
             self.error_failed.eq(bus.bvalid & bus.bresp[RESPONSE_ERROR]),
             self.error_address.eq(Mux(self.error_failed, addresses.r_data, address)),
-            self.idle.eq(waiting & ~addresses.r_rdy),
-            self.drained.eq(self.idle & fsm.ongoing("RUN") & ~self.runs.valid & (buffer.level == 0)),
+            self.idle.eq(~addresses.r_rdy),
+            self.drained.eq(self.idle & fsm.ongoing("RUN") & ~self.runs.valid),
             self.beat.eq(bus.wvalid & bus.wready),
         ]
         return m
