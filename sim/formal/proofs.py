@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lifarray.golden.errors import UserError
 
-from . import array, fifo, fire, lif, reader, registers, sequencer, window, writer
+from . import array, fifo, fire, lif, reader, registers, sequencer, stream, window, writer
 from .engine import Engine, Outcome
 
 
@@ -60,13 +60,14 @@ PROOFS = (
     Proof("writer-bus32", "the same", "32-bit bus", writer.bus32, cover_cycles=90),
     Proof("fifo-sync", "SyncFIFO loses, doubles, reorders nothing", "depth 4", fifo.sync, "pdr"),
     Proof("fifo-buffered", "SyncFIFOBuffered likewise", "depth 4", fifo.buffered, "pdr"),
+    Proof("stream-register", "StreamRegister likewise; stands until taken; full rate", "1 bit", stream.register, "pdr"),
     Proof("lif-narrow", "LIF step = its equations, all inputs, all modes", "current 4, vmem 4 bits", lif.narrow_step, cycles=6, cover_cycles=11),
     Proof("lif-step", "the same", "current 9, vmem 6 bits", lif.step, cycles=6, cover_cycles=11, quick=False),
     Proof("window-one-way", "each spike is added once, before its slot's capture", "4 rows, 4 slots", window.one_way),
     Proof("window-two-ways", "the same", "4 rows, 4 slots", window.two_ways),
     Proof("window-four-ways", "the same", "8 rows, 8 slots", window.four_ways, quick=False),
     Proof("window-captures", "a segment's slots are captured once, in order", "4 rows, 4 slots, 1 way", window.captures, "pdr", quick=False),
-    Proof("window-release", "a capture comes 5 cycles after its release or later", "4 rows, 4 slots, 1 way", window.release, "pdr"),
+    Proof("window-release", "a capture comes 6 cycles after its release or later", "4 rows, 4 slots, 1 way", window.release, "pdr"),
     Proof("array-two-ways", "what is captured is the sum of what was picked", "1 lane, 2 slots, 4 bits", array.two_ways, "bounded", 9),
     Proof("array-three-ways", "the same", "1 lane, 2 slots, 4 bits", array.three_ways, "bounded", 12, quick=False),
     Proof("fire-release", "currents stand until walked; each capture walked once", "10 lanes, 1 unit, 1 way", fire.release, "pdr"),

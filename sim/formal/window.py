@@ -14,7 +14,7 @@ from .bench import implies
 
 CONFIG = CoreConfig(lanes=2, fire_units=1, window_rows=4)
 
-RELEASE_TO_CAPTURE = 5
+RELEASE_TO_CAPTURE = 6
 """Cycles from `release` to the pick that captures the next slot, at least."""
 
 
