@@ -94,10 +94,13 @@ def _rows(bench, ways, n_entries, n_slots):
 def _where_it_is(bench, dut, entry, slot, held, ahead, owed, used):
     """Steps on the way: where in the window the spike and the captures of its slot are."""
     pick, ways = dut.pick, len(dut.pick.valid)
-    (closed, young, empty, emitting, chosen, emission, last_emission, next_slot, waits, waits_rows, waits_slot, waits_emission) = (
-        bench.internal(name)
-        for name in "closed young empty emitting chosen emission last_emission slot waits waits_rows waits_slot waits_emission".split()
+    (closed, young, empty, emitting, chosen, hot, emission, last_emission) = (
+        bench.internal(name) for name in "closed young empty emitting chosen hot emission last_emission".split()
     )
+    (has_slot, its_slot, slot_closed, slot_emission, slot_last_emission) = (
+        bench.internal(name) for name in "has_slot slot slot_closed slot_emission slot_last_emission".split()
+    )
+    (waits, waits_rows, waits_slot, waits_emission) = (bench.internal(name) for name in "waits waits_rows waits_slot waits_emission".split())
     (visiting, rows, left, visit_slot, visit_emission, fresh, touched) = (
         bench.internal(name) for name in "visiting rows left visit_slot visit_emission fresh touched".split()
     )
@@ -110,7 +113,8 @@ def _where_it_is(bench, dut, entry, slot, held, ahead, owed, used):
     # Captures on their way, in the order in which they will come.
     to_come = [
         closed.bit_select(slot, 1),
-        chosen & emission & (next_slot == slot),
+        chosen & emission & hot.bit_select(slot, 1),
+        has_slot & slot_emission & (its_slot == slot),
         waits & waits_emission & (waits_slot == slot),
         visiting & visit_emission & (visit_slot == slot),
         pick.active & pick.capture & (pick.slot == slot),
@@ -123,13 +127,19 @@ def _where_it_is(bench, dut, entry, slot, held, ahead, owed, used):
     in_pick = Cat(pick.active & (pick.slot == slot) & pick.valid[way] & mine(one_hot[way]) for way in range(ways))
     bench.check("is_in_one_place", held == in_entry + in_wait + in_visit + sum(in_pick))
     bench.check("young_comes_after_all", implies(in_entry & mine(young), ahead == sum(to_come)))
-    bench.check("old_comes_with_its_segment", implies(in_entry & ~mine(young), ahead == sum(to_come[2:])))
-    bench.check("waits_in_its_turn", implies(in_wait, ahead == sum(to_come[3:])))
-    bench.check("visited_in_its_turn", implies(in_visit, ahead == to_come[4]))
+    bench.check("old_comes_with_its_segment", implies(in_entry & ~mine(young), ahead == sum(to_come[3:])))
+    bench.check("waits_in_its_turn", implies(in_wait, ahead == sum(to_come[4:])))
+    bench.check("visited_in_its_turn", implies(in_visit, ahead == to_come[5]))
     # The machine.
     bench.check("empty_is_empty", implies(mine(empty), word == 0))
-    bench.check("emits_what_is_closed", implies(closed.any() | (chosen & emission) | young.any(), emitting))
-    bench.check("knows_the_last", implies(chosen & emission, last_emission == (closed == 0)))
+    emits = chosen & emission
+    bench.check("emits_what_is_closed", implies(closed.any() | emits | (has_slot & slot_emission) | young.any(), emitting))
+    bench.check("knows_the_last", implies(emits, last_emission == (closed == 0)))
+    bench.check("remembers_the_last", implies(has_slot & slot_emission, slot_last_emission == ((closed == 0) & ~emits)))
+    bench.check("chooses_one_slot", implies(chosen, (hot != 0) & ((hot & (hot - 1)[: len(hot)]) == 0)))
+    # A visit in stage 2 knows of the capture of its slot that comes behind it, from the first young row on.
+    unaware = has_slot & (its_slot == slot) & ~slot_emission & ~slot_closed
+    bench.check("knows_what_is_closed", implies(unaware, ~to_come[1] & ~(mine(young) & to_come[0])))
     bench.check("nobody_waits", implies(~waits, waits_rows == 0))
     bench.check("nobody_visits", implies(~visiting, rows == 0))
     bench.check("counts_its_rows", implies(visiting, left == sum(rows)))
