@@ -94,13 +94,9 @@ def _rows(bench, ways, n_entries, n_slots):
 def _where_it_is(bench, dut, entry, slot, held, ahead, owed, used):
     """Steps on the way: where in the window the spike and the captures of its slot are."""
     pick, ways = dut.pick, len(dut.pick.valid)
-    (closed, young, empty, emitting, chosen, hot, emission, last_emission) = (
-        bench.internal(name) for name in "closed young empty emitting chosen hot emission last_emission".split()
+    (young, empty, has_slot, its_slot, slot_closed, slot_emission, waits, waits_rows, waits_slot) = (
+        bench.internal(name) for name in "young empty has_slot slot slot_closed slot_emission waits waits_rows waits_slot".split()
     )
-    (has_slot, its_slot, slot_closed, slot_emission, slot_last_emission) = (
-        bench.internal(name) for name in "has_slot slot slot_closed slot_emission slot_last_emission".split()
-    )
-    (waits, waits_rows, waits_slot, waits_emission) = (bench.internal(name) for name in "waits waits_rows waits_slot waits_emission".split())
     (visiting, rows, left, visit_slot, visit_emission, fresh, touched) = (
         bench.internal(name) for name in "visiting rows left visit_slot visit_emission fresh touched".split()
     )
@@ -110,15 +106,7 @@ def _where_it_is(bench, dut, entry, slot, held, ahead, owed, used):
     def mine(mask):
         return mask.bit_select(entry, 1)
 
-    # Captures on their way, in the order in which they will come.
-    to_come = [
-        closed.bit_select(slot, 1),
-        chosen & emission & hot.bit_select(slot, 1),
-        has_slot & slot_emission & (its_slot == slot),
-        waits & waits_emission & (waits_slot == slot),
-        visiting & visit_emission & (visit_slot == slot),
-        pick.active & pick.capture & (pick.slot == slot),
-    ]
+    to_come = [mask.bit_select(slot, 1) for mask in _captures_to_come(bench, pick)]
     bench.check("owes_what_is_on_its_way", owed == sum(to_come))
     # The spike, and the captures before it.
     in_entry = word.bit_select(slot, 1)
@@ -132,11 +120,6 @@ def _where_it_is(bench, dut, entry, slot, held, ahead, owed, used):
     bench.check("visited_in_its_turn", implies(in_visit, ahead == to_come[5]))
     # The machine.
     bench.check("empty_is_empty", implies(mine(empty), word == 0))
-    emits = chosen & emission
-    bench.check("emits_what_is_closed", implies(closed.any() | emits | (has_slot & slot_emission) | young.any(), emitting))
-    bench.check("knows_the_last", implies(emits, last_emission == (closed == 0)))
-    bench.check("remembers_the_last", implies(has_slot & slot_emission, slot_last_emission == ((closed == 0) & ~emits)))
-    bench.check("chooses_one_slot", implies(chosen, (hot != 0) & ((hot & (hot - 1)[: len(hot)]) == 0)))
     # A visit in stage 2 knows of the capture of its slot that comes behind it, from the first young row on.
     unaware = has_slot & (its_slot == slot) & ~slot_emission & ~slot_closed
     bench.check("knows_what_is_closed", implies(unaware, ~to_come[1] & ~(mine(young) & to_come[0])))
@@ -153,6 +136,37 @@ def _where_it_is(bench, dut, entry, slot, held, ahead, owed, used):
     visits = visiting & (visit_slot == slot)
     bench.check("fresh_is_fresh", implies(visits, fresh != after_pick))
     bench.check("touched_is_touched", touched.bit_select(slot, 1) == Mux(visits, ~visit_emission, after_pick))
+
+
+def _captures_to_come(bench, pick):
+    """Steps on the way: a segment is emitting until its last emission left stage 2.
+
+    Returns
+    -------
+    list of masks
+        Slots whose captures are on their way, the last to come first: those still closed, then
+        the one, if any, in each of stages 1 to 4, and the pick's.
+    """
+    (closed, young, emitting, chosen, hot, emission, last_emission, has_slot, slot, slot_emission, slot_last_emission) = (
+        bench.internal(name)
+        for name in "closed young emitting chosen hot emission last_emission has_slot slot slot_emission slot_last_emission".split()
+    )
+    (waits, waits_slot, waits_emission, visiting, visit_slot, visit_emission) = (
+        bench.internal(name) for name in "waits waits_slot waits_emission visiting visit_slot visit_emission".split()
+    )
+    emits1, emits2 = chosen & emission, has_slot & slot_emission
+    bench.check("emits_what_is_closed", implies(closed.any() | emits1 | emits2 | young.any(), emitting))
+    bench.check("knows_the_last", implies(emits1, last_emission == (closed == 0)))
+    bench.check("remembers_the_last", implies(emits2, slot_last_emission == ((closed == 0) & ~emits1)))
+    bench.check("chooses_one_slot", implies(chosen, (hot != 0) & (hot & -hot == hot)))
+    return [
+        closed,
+        Mux(emits1, hot, 0),
+        emits2 << slot,
+        (waits & waits_emission) << waits_slot,
+        (visiting & visit_emission) << visit_slot,
+        (pick.active & pick.capture) << pick.slot,
+    ]
 
 
 def captures(bench):
@@ -176,6 +190,14 @@ def captures(bench):
     bench.check("ends_three_at_most", implies(ended, queue[2] == 0))
     for i in range(2):
         bench.check(f"ends_in_order{i}", implies(left[i] == 0, left[i + 1] == 0))
+    # Steps on the way: the captures to come, taken off the queue in their order, leave what is closed.
+    closed, *on_the_way = _captures_to_come(bench, pick)
+    queue, in_order = list(left), []
+    for mask in reversed(on_the_way):
+        in_order.append(implies(mask, mask[:4] == queue[0] & -queue[0]))
+        rest = queue[0] & ~mask
+        queue = [Mux(rest == 0, after, here) for here, after in zip([rest, *queue[1:]], [*queue[1:], 0])]
+    bench.check("are_on_their_way_in_order", Cat(in_order).all() & (queue[0] == closed) & (queue[1] == 0))
     bench.check("captures_with_a_pick", implies(pick.capture, pick.active))
     bench.cover("two_segments", captured & (left[1] != 0))
     bench.cover("all_slots", captured & (left[0] == 8) & bench.before(captured, "captured"))
