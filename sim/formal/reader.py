@@ -36,12 +36,16 @@ def _bus(bench, config):
     bench.check("whole_words", implies(bus.arvalid, (bus.araddr[:3] == 0) & (bus.arlen[0] if config.bus_bits == 32 else 1)))
     bench.check("incrementing", (bus.arsize == bytes_per_beat.bit_length() - 1) & (bus.arburst == 1))
     issued = bus.arvalid & ~waited
-    # The address was a stream's next burst in the cycle before, and that lay in a window.
+    # The address is that of a stream's burst which lay in a window when it was checked.
     grants = []
     for i in range(2):
-        wanted = bench.internal(f"stream{i}.burst_address")
-        was_allowed = bench.before(in_a_window(dut.windows, wanted), f"allowed{i}")
-        grants.append((bus.arid == i) & was_allowed & (bus.araddr == bench.before(wanted, f"wanted{i}")))
+        waits, asks_for = bench.internal(f"stream{i}.waits"), bench.internal(f"stream{i}.checks_address")
+        inside, checked = Signal(name=f"inside{i}"), Signal(33, name=f"checked{i}")
+        with bench.m.If(~waits):
+            bench.m.d.sync += [inside.eq(in_a_window(dut.windows, asks_for)), checked.eq(asks_for)]
+        grants.append((bus.arid == i) & bench.before(inside, f"inside{i}") & (bus.araddr == bench.before(checked, f"checked{i}")))
+        keeps = (bench.internal(f"stream{i}.allowed") == inside) & (bench.internal(f"stream{i}.waits_address") == checked)
+        bench.check(f"stream{i}_keeps_its_check", implies(waits, keeps))
     bench.check("inside_a_window", implies(issued, Cat(grants).any()))
     bench.check("halts", implies(bench.before(dut.halt, "halt"), ~issued))
     bench.check("always_ready", bus.rready)
@@ -61,6 +65,8 @@ def _bus(bench, config):
         word_ends = bus.rvalid & (bus.rid == i) & (half if per_word == 2 else 1)
         bench.check(f"{stream}_never_overflows", implies(word_ends, bench.internal(f"{stream}.buffer.w_rdy")))
         bench.check(f"{stream}_keeps_room", (room + level) * per_word + due + half == depth * per_word)
+        enough = bench.internal(f"{stream}.enough")
+        bench.check(f"{stream}_has_room", implies(bench.internal(f"{stream}.waits") & enough, room >= bench.internal(f"{stream}.waits_words")))
         cuts_well(bench, f"{stream}.", stream, config.bus_bits)
         bench.check(f"{stream}_buffer_levels", (level <= depth) & (room <= depth) & (
             bench.internal(f"{stream}.buffer.inner_level") + bench.internal(f"{stream}.buffer.r_rdy") == level))
@@ -71,21 +77,21 @@ def _bus(bench, config):
     bench.cover("longest_burst", bus.arvalid & (bus.arlen == 15))
     bench.cover("ends_at_page", bus.arvalid & (offset + length * bytes_per_beat == 4096) & (bus.arlen == 1))
     bench.cover("outside", dut.error_outside & ~bus.arvalid)
-    bench.cover("beyond_4_gb", dut.error_outside & bench.internal("stream0.burst_address")[32] & (bench.internal("stream0.burst_address")[:12] == 0))
+    waits_address = bench.internal("stream0.waits_address")
+    bench.cover("beyond_4_gb", dut.error_outside & waits_address[32] & (waits_address[:12] == 0))
 
 
 def cuts_well(bench, prefix, name, bus_bits):
-    """A burst is never empty, never too long, and ends in its page."""
-    address, burst_address, burst = (bench.internal(prefix + part) for part in ("address", "burst_address", "burst"))
-    waits = bench.internal(f"{prefix}burst_valid")
-    bench.check(f"{name}_address_is_whole", address[:3] == 0)
-    bench.check(
-        f"{name}_cuts_well",
-        implies(
-            waits,
-            (burst_address[:3] == 0) & (burst >= 1) & (burst <= hw.burst_words(bus_bits)) & ((burst_address[3:12] + burst) <= 512),
-        ),
-    )
+    """A burst is never empty, and ends where the longest bursts divide its page."""
+    longest = hw.burst_words(bus_bits)
+    bits = (longest - 1).bit_length()
+    bench.check(f"{name}_address_is_whole", bench.internal(f"{prefix}address")[:3] == 0)
+    for stage in ("checks", "waits"):
+        valid, address, words = (bench.internal(prefix + part) for part in (stage, f"{stage}_address", f"{stage}_words"))
+        well = (address[:3] == 0) & (words >= 1) & (address[3 : 3 + bits] + words <= longest)
+        bench.check(f"{name}_{stage}_what_is_cut_well", implies(valid, well))
+    allowed = bench.internal(f"{prefix}waits") & bench.internal(f"{prefix}allowed")
+    bench.check(f"{name}_allows_none_beyond_4_gb", implies(allowed, ~bench.internal(f"{prefix}waits_address")[32]))
 
 
 def addresses(bench):
@@ -107,28 +113,37 @@ def addresses(bench):
     chosen, nth = bench.free(1, "chosen"), bench.free(21, "nth")
     still, index, target = Signal(), Signal(24), Signal(36)
 
-    left, waits, here = (bench.internal(name) for name in ("left", "burst_valid", "burst"))
-    address, burst_address = bench.internal("address"), bench.internal("burst_address")
+    address, left = bench.internal("address"), bench.internal("left")
+    checks, checks_address, checks_words = (bench.internal(name) for name in ("checks", "checks_address", "checks_words"))
+    waits, waits_address, waits_words = (bench.internal(name) for name in ("waits", "waits_address", "waits_words"))
+    checked, waiting = Signal(5), Signal(5)  # words in stages 2 and 3
     on_the_way = Signal(24)
     ahead = Signal(24)
-    m.d.comb += [on_the_way.eq(words_taken - words_issued), ahead.eq(index - words_issued)]
-    bench.check("counts_words", on_the_way == left + Mux(waits, here, 0))
-    in_burst = waits & (ahead < here)
+    m.d.comb += [
+        on_the_way.eq(words_taken - words_issued),
+        ahead.eq(index - words_issued),
+        checked.eq(Mux(checks, checks_words, 0)),
+        waiting.eq(Mux(waits, waits_words, 0)),
+    ]
+    bench.check("counts_words", on_the_way == left + checked + waiting)
+    in_burst = ahead < waiting
     with m.If(taken & chosen & ~still & (nth < request.words)):
         m.d.sync += [still.eq(1), index.eq(words_taken + nth), target.eq(request.address + (nth << 3))]
     with m.Elif(in_burst & issued):
         m.d.sync += still.eq(0)
     bench.check("not_forgotten", implies(still, ahead < on_the_way))
-    behind = Signal(21)
-    m.d.comb += behind.eq(ahead - Mux(waits, here, 0))
+    behind, behind_burst = Signal(24), Signal(24)
+    m.d.comb += [behind.eq(ahead - waiting - checked), behind_burst.eq(ahead - waiting)]
+    in_check = ~in_burst & (behind_burst < checked)
 
     def is_target(base, words):
         total = Signal(34)
         m.d.comb += total.eq(base[:32] + (words << 3))
         return (total[:32] == target[:32]) & ((base[32] | total[32:].any()) == target[32:].any())
 
-    bench.check("cuts_the_request", implies(still & ~in_burst, is_target(address, behind)))
-    bench.check("keeps_the_burst", implies(still & in_burst, is_target(burst_address, ahead[:5])))
+    bench.check("cuts_the_request", implies(still & ~in_burst & ~in_check, is_target(address, behind[:21])))
+    bench.check("checks_the_burst", implies(still & in_check, is_target(checks_address, behind_burst[:5])))
+    bench.check("keeps_the_burst", implies(still & in_burst, is_target(waits_address, ahead[:5])))
     bench.check("asks_for_the_word", implies(still & in_burst & issued, (burst.address + (ahead[:5] << 3) == target) & (target < 1 << 32)))
     cuts_well(bench, "", "stream", 64)
     bench.cover("issues_it_in_a_second_burst", still & in_burst & issued & (words_issued > 0) & (ahead > 2))
@@ -159,7 +174,9 @@ def data(bench):
         m.d.sync += [ahead.eq(ahead - 1), waiting.eq(ahead != 0)]
     # Steps on the way: nothing comes that has no room, and how much is inside.
     bench.check("room", bench.internal("room") + bench.internal("buffer.level") + owed.beats == 4)
-    bench.check("level", inside == bench.internal("buffer.level") + dut.words.valid)
+    bench.check("level", inside == bench.internal("buffer.level") + bench.internal("register.full") + dut.words.valid)
+    bench.check("spare", implies(bench.internal("register.full"), dut.words.valid))
+    bench.check("enough", implies(bench.internal("waits") & bench.internal("enough"), bench.internal("room") >= bench.internal("waits_words")))
     bench.check("keeps_what_came", implies(waiting, ahead < inside))
     bench.check("gives_only_what_came", implies(dut.words.valid, inside > 0))
     bench.check("comes_out_in_its_turn", implies(waiting & (ahead == 0) & dut.words.valid, dut.words.payload == marked_value))
