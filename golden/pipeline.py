@@ -18,19 +18,17 @@ STRIPE_WORDS = 64
 """Words of a raster that one port reads before the other goes on."""
 OUTSTANDING = 16
 """Bursts that a stream of the core has under way at most."""
-READ_PATH = 7
+READ_PATH = 9
 """Cycles from a request to memory, and from memory to its user, besides memory's own."""
-WORK_PATH = 4
+WORK_PATH = 5
 """Cycles from the scanner to the window."""
 ROW_PATH = 3
 """Cycles from a row's last word to the window."""
 PICK_TO_CAPTURE = 4
 """Cycles from a slot's last addition until fire has its currents, besides the adders' stages."""
 RELEASE_AHEAD = 8
-FIRE_PATH = 8
+FIRE_PATH = 11
 """Cycles from a tile's last step until its words are written."""
-WRITE_BURST = 4
-"""Cycles of a burst that is written, besides its words."""
 
 
 class Bandwidth:
@@ -393,7 +391,7 @@ class LayerModel:
                 written = self.now
                 for left in range(n_neurons, 0, -BURST_WORDS):
                     burst = min(left, BURST_WORDS)
-                    written += burst + WRITE_BURST
+                    written += burst
                     self._bandwidth.writes.append((written - burst, burst))
             self._tick()
         yield from _wait(written - self.now + self._latency)
