@@ -26,7 +26,7 @@ ROW_PATH = 3
 """Cycles from a row's last word to the window."""
 PICK_TO_CAPTURE = 4
 """Cycles from a slot's last addition until fire has its currents, besides the adders' stages."""
-RELEASE_AHEAD = 8
+RELEASE_AHEAD = 7
 FIRE_PATH = 11
 """Cycles from a tile's last step until its words are written."""
 
@@ -268,18 +268,15 @@ class LayerModel:
         emitting = False
         sweep = 0                       # slots that are still to be visited before it begins again
         chosen = emission = last_emission = False   # stage 1
-        next_slot = 0
-        has_slot = slot_emission = slot_closed = False  # stage 2
         slot = 0
-        waits = waits_emission = False  # stage 3
+        waits = waits_emission = False  # stage 2
         waits_rows = 0
-        visiting = visit_emission = False   # stage 4
+        visiting = visit_emission = False   # stage 3
         rows = left = 0
         while True:
             ends = left <= ways
             moves = waits and (not visiting or ends)
-            taken = has_slot and (not waits or moves)
-            advances = chosen and (not has_slot or taken)
+            taken = chosen and (not waits or moves)
 
             loaded = segment = 0
             here = work and work[0][0] <= self.now
@@ -311,9 +308,9 @@ class LayerModel:
                 rows, left = waits_rows, waits_rows.bit_count()
 
             if taken:
-                waits_emission = slot_emission
-                waits_rows = columns[slot] & ~young if slot_emission or slot_closed else columns[slot]
-                waits = slot_emission or waits_rows != 0
+                waits_emission = emission
+                waits_rows = columns[slot] & ~young if emission or closed >> slot & 1 else columns[slot]
+                waits = emission or waits_rows != 0
                 columns[slot] ^= waits_rows
                 old &= ~(1 << slot)
                 if not columns[slot]:
@@ -325,24 +322,18 @@ class LayerModel:
                     entries[e] &= ~(1 << slot)
                     if not entries[e]:
                         full &= ~(1 << e)
-                if slot_emission and last_emission:
+                if emission and last_emission:
                     emitting, young, old, new = False, 0, old | new, 0
             elif moves:
                 waits, waits_rows = False, 0
 
-            slot_closed |= closed >> slot & 1
-            if advances:
-                has_slot, slot, slot_emission = True, next_slot, emission
-                slot_closed = closed >> slot & 1
-            elif taken:
-                has_slot = False
-            if not chosen or advances:
+            if not chosen or taken:
                 emission = closed != 0 and self._credit
                 source = sweep or seen
                 ahead = closed if emission else source
                 chosen = ahead != 0
                 if chosen:
-                    next_slot = (ahead & -ahead).bit_length() - 1
+                    slot = (ahead & -ahead).bit_length() - 1
                 if emission:
                     closed &= closed - 1
                     last_emission = closed == 0
