@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .encode import pack, samples_per_pass, unpack
+from .encode import pack, poisson, samples_per_pass, unpack
 from .errors import UserError
 from .network import Network
 
@@ -22,6 +22,12 @@ def with_typical_input(network: Network, spikes) -> Network:
     """
     spikes = np.asarray(spikes, dtype=bool)[: samples_per_pass(network.n_steps)]
     return replace(network, arrays={**network.arrays, INPUT: pack(spikes)}, meta={**network.meta, SAMPLES: len(spikes)})
+
+
+def with_typical_rates(network: Network, rates) -> Network:
+    """The same, of rates (float [n_samples, fan_in], 0 to 1) that are encoded as they would be when the network runs."""
+    rates = np.asarray(rates)[: samples_per_pass(network.n_steps)]
+    return with_typical_input(network, poisson(rates, network.n_steps, np.random.default_rng(0), network.meta.get("max_rate", 1.0)))
 
 
 def typical_input(network: Network, n_samples: int | None = None):

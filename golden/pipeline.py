@@ -18,19 +18,17 @@ STRIPE_WORDS = 64
 """Words of a raster that one port reads before the other goes on."""
 OUTSTANDING = 16
 """Bursts that a stream of the core has under way at most."""
-READ_PATH = 7
+READ_PATH = 9
 """Cycles from a request to memory, and from memory to its user, besides memory's own."""
-WORK_PATH = 4
+WORK_PATH = 5
 """Cycles from the scanner to the window."""
 ROW_PATH = 3
 """Cycles from a row's last word to the window."""
 PICK_TO_CAPTURE = 4
 """Cycles from a slot's last addition until fire has its currents, besides the adders' stages."""
 RELEASE_AHEAD = 7
-FIRE_PATH = 8
+FIRE_PATH = 11
 """Cycles from a tile's last step until its words are written."""
-WRITE_BURST = 4
-"""Cycles of a burst that is written, besides its words."""
 
 
 class Bandwidth:
@@ -267,9 +265,9 @@ class LayerModel:
         full = full_seen = 0            # entries with a spike
         young = 0                       # entries that were loaded while slots were emitted
         closed = 0                      # slots that are still to be emitted, and closed to young rows
-        emitting = last_emission = False
-        after = 0
-        chosen = emission = False       # stage 1
+        emitting = False
+        sweep = 0                       # slots that are still to be visited before it begins again
+        chosen = emission = last_emission = False   # stage 1
         slot = 0
         waits = waits_emission = False  # stage 2
         waits_rows = 0
@@ -331,15 +329,17 @@ class LayerModel:
 
             if not chosen or taken:
                 emission = closed != 0 and self._credit
-                chosen = emission or seen != 0
-                ahead = closed if emission else seen & after or seen
+                source = sweep or seen
+                ahead = closed if emission else source
+                chosen = ahead != 0
                 if chosen:
                     slot = (ahead & -ahead).bit_length() - 1
-                    after = -2 << slot
                 if emission:
                     closed &= closed - 1
                     last_emission = closed == 0
                     self._credit = False
+                else:
+                    sweep = source & (source - 1)
 
             if loaded:
                 entries[tail] = loaded
@@ -382,7 +382,7 @@ class LayerModel:
                 written = self.now
                 for left in range(n_neurons, 0, -BURST_WORDS):
                     burst = min(left, BURST_WORDS)
-                    written += burst + WRITE_BURST
+                    written += burst
                     self._bandwidth.writes.append((written - burst, burst))
             self._tick()
         yield from _wait(written - self.now + self._latency)

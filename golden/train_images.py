@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import datasets, evaluate
+from .activity import with_typical_rates
 from .encode import poisson
 from .errors import UserError
 from .quantize import quantize_network
@@ -99,7 +100,7 @@ def train_image_network(run):
     network.meta.update(describe_run(run, f"{recipe.dataset}-test"))
     images, labels = split_images(recipe, run.data_dir)[1]
     network.meta["validation"] = score_images(network, recipe, images, labels)
-    return network
+    return with_typical_rates(network, images.reshape(len(images), -1) / np.float32(255))
 
 
 def describe_run(run, evaluation):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import datasets, evaluate, voices
+from .activity import with_typical_rates
 from .audio import to_mono
 from .augment import augmented_rates
 from .errors import UserError
@@ -248,4 +249,4 @@ def train_audio_network(run):
     # After a refit these recordings were trained on, and their figures say less.
     name = "trained_on" if recipe.refit else "validation"
     network.meta[name] = {**found, "events_per_layer": events, "saturations": saturations}
-    return network
+    return with_typical_rates(network, trained.speech.validation[0])

@@ -96,6 +96,8 @@ class DataPath(wiring.Component):
         m.submodules.fire = fire = Fire(config)
         work_bits = work_layout(config).size
         m.submodules.work = work = SyncFIFOBuffered(width=work_bits, depth=config.ring_rows)
+        work_room = Signal(init=1)  # late by a cycle, in which one more may have come
+        m.d.sync += work_room.eq(work.level <= config.ring_rows - 2)
         # Registers after its block RAM, whose output comes late in the cycle.
         m.submodules.work_register = work_register = StreamRegister(work_layout(config))
 
@@ -152,8 +154,8 @@ class DataPath(wiring.Component):
             scanner.row_words.eq(row_words),
             scanner.row_taken.eq(rows.row_taken),
             work.w_data.eq(scanner.work.payload),
-            work.w_en.eq(scanner.work.valid),
-            scanner.work.ready.eq(work.w_rdy),
+            work.w_en.eq(scanner.work.valid & work_room),
+            scanner.work.ready.eq(work_room),
             work_register.source.payload.eq(work.r_data),
             work_register.source.valid.eq(work.r_rdy),
             work.r_en.eq(work_register.source.ready),
@@ -172,13 +174,13 @@ class DataPath(wiring.Component):
             fire.captured.eq(array.captured),
             fire.capture.eq(array.capture),
             self.idle.eq(Cat(reader.idle for reader in readers).all() & writer.idle),
-            self.waiting_read.eq(~Cat(reader.idle for reader in readers).all()),
-            self.waiting_write.eq(~writer.idle),
             self.trace.eq(fire.trace),
         ]
         # A cycle late, so that what follows from them has a whole one.
         m.d.sync += [
             self.done.eq(Mux(layer.load, scanner.loaded, fire.finished & writer.drained)),
+            self.waiting_read.eq(~Cat(reader.idle for reader in readers).all()),
+            self.waiting_write.eq(~writer.idle),
             self.read_outside.eq(Cat(reader.error_outside for reader in readers).any()),
             self.read_failed.eq(Cat(reader.error_failed for reader in readers).any()),
             self.read_error_address.eq(readers[-1].error_address),

@@ -19,7 +19,7 @@ from .output import Output
 from .window import SLOT_BITS
 from .writer import run_layout
 
-RELEASE_AHEAD = 8
+RELEASE_AHEAD = 7
 """Cycles before the last group of a slot when the array may begin to complete the next: fewer than
 pass from then until it is captured."""
 

@@ -4,7 +4,7 @@ Each stream reserves room in its buffer before it asks for a burst, so the data 
 waits for the core and no stream can block the other.
 """
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFO, SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
@@ -34,6 +34,12 @@ def burst_from(address, n_words, longest):
     bits = (longest - 1).bit_length()
     to_end = longest - address[3 : 3 + bits]
     return Mux((n_words[bits + 1 :] == 0) & (n_words[: bits + 1] <= to_end), n_words[: bits + 1], to_end)[: bits + 1]
+
+
+def next_burst(address, longest):
+    """Where the burst after one from ``address`` begins, if there is one."""
+    low = 3 + (longest - 1).bit_length()
+    return advance(Cat(Const(0, low), address[low:]), longest << 3)
 
 
 class ReadStream(wiring.Component):
@@ -88,7 +94,7 @@ class ReadStream(wiring.Component):
             self.requests.ready.eq(last_cut),
         ]
         with m.If(next_free & (left != 0)):
-            m.d.sync += [address.eq(advance(address, here << 3)), left.eq(left - here)]
+            m.d.sync += [address.eq(next_burst(address, longest)), left.eq(left - here)]
         with m.If(self.requests.valid & self.requests.ready):
             m.d.sync += [address.eq(self.requests.payload.address), left.eq(self.requests.payload.words)]
 

@@ -90,21 +90,14 @@ class Window(wiring.Component):
 
         # Stage 1: the next slot, one bit of all.
         chosen = Signal()
-        hot = Signal(SLOTS)
+        slot = Signal(SLOTS)
         emission = Signal()
-        last_emission = Signal()
         # Stage 2: its column.
-        has_slot = Signal()
-        slot = Signal(SLOT_BITS)
-        slot_closed = Signal()
-        slot_emission = Signal()
-        slot_last_emission = Signal()
-        # Stage 3: what waits for the visit before.
         waits = Signal()
         waits_rows = Signal(n_entries)
         waits_slot = Signal(SLOT_BITS)
         waits_emission = Signal()
-        # Stage 4: the visit.
+        # Stage 3: the visit.
         visiting = Signal()
         rows = Signal(n_entries)
         left = Signal(range(n_entries + 1))
@@ -126,10 +119,10 @@ class Window(wiring.Component):
         with m.If(loaded):
             m.d.sync += tail.eq(tail + 1)
         column = Signal(n_entries)
-        takes = Signal(n_entries)  # entries that stage 2 takes rows from
+        takes = Signal(n_entries)  # entries that stage 2's visit takes rows from
         clear = Signal(SLOTS)
-        emitted = Signal()  # the segment's last slot leaves stage 2
-        m.d.comb += takes.eq(~young | (~slot_emission & ~slot_closed).replicate(n_entries))
+        emitted = Signal()  # the segment's last slot goes into stage 2's register
+        m.d.comb += takes.eq(~young | ~(emission | (closed & slot).any()).replicate(n_entries))
         for e, entry in enumerate(entries):
             mine = loaded & (tail == e)
             m.d.sync += [
@@ -137,66 +130,54 @@ class Window(wiring.Component):
                 empty[e].eq(~mine & (entry == 0)),
                 young[e].eq(Mux(mine, emitting, young[e]) & ~emitted),
             ]
-            m.d.comb += column[e].eq(entry.bit_select(slot, 1) & takes[e])
+            m.d.comb += column[e].eq((entry & slot).any() & takes[e])
         m.d.sync += pending.eq(Cat(Cat(entry[s] & ~(young[e] & closed[s]) for e, entry in enumerate(entries)).any() for s in range(SLOTS)))
 
         # Stage 1. In sweeps, so that a slot is left alone while others collect spikes for it.
-        taken1 = Signal()
         taken2 = Signal()
         credit = Signal(init=1)
         emit = Signal()
         sweep = Signal(SLOTS)  # slots that this sweep has still to visit
         sweeping = Signal()  # there are any
         source = Signal(SLOTS)
-        next_slot = Signal(SLOTS)
+        to_visit = Signal(SLOTS)
+        to_emit = Signal(SLOTS)
+        last_emission = Signal()
         m.d.comb += [
             emit.eq(closed.any() & credit),
+            to_emit.eq(isolate_lowest(closed)),
             source.eq(Mux(sweeping, sweep, pending)),
-            next_slot.eq(isolate_lowest(source)),
+            to_visit.eq(isolate_lowest(source)),
         ]
-        next_emission = Signal(SLOTS)
-        m.d.comb += next_emission.eq(isolate_lowest(closed))
         with m.If(self.release):
             m.d.sync += credit.eq(1)
-        with m.If(~chosen | taken1):
-            m.d.sync += [chosen.eq(emit | source.any()), hot.eq(Mux(emit, next_emission, next_slot)), emission.eq(emit)]
+        with m.If(~chosen | taken2):
+            m.d.sync += [chosen.eq(emit | source.any()), slot.eq(Mux(emit, to_emit, to_visit)), emission.eq(emit)]
             with m.If(emit):
                 m.d.sync += [
                     credit.eq(0),
-                    closed.eq(closed & ~next_emission),
+                    closed.eq(closed & ~to_emit),
                     last_emission.eq(~two_or_more(closed)),
                 ]
             with m.Else():
-                m.d.sync += [sweep.eq(source & ~next_slot), sweeping.eq(two_or_more(source))]
+                m.d.sync += [sweep.eq(source & ~to_visit), sweeping.eq(two_or_more(source))]
 
-        # Stage 2. No emission overtakes a visit: what was closed when it came here stays so for it.
+        # Stage 2.
         moves = Signal()
         any_row = Signal()
         m.d.comb += [
-            taken1.eq(chosen & (~has_slot | taken2)),
-            taken2.eq(has_slot & (~waits | moves)),
+            taken2.eq(chosen & (~waits | moves)),
             any_row.eq(column.any()),
         ]
-        m.d.sync += slot_closed.eq(slot_closed | closed.bit_select(slot, 1))
-        with m.If(taken1):
-            m.d.sync += [
-                has_slot.eq(1),
-                slot.eq(index_of(hot)),
-                slot_closed.eq((hot & closed).any()),
-                slot_emission.eq(emission),
-                slot_last_emission.eq(last_emission),
-            ]
-        with m.Elif(taken2):
-            m.d.sync += has_slot.eq(0)
         with m.If(taken2):
-            m.d.comb += clear.eq(1 << slot)
+            m.d.comb += clear.eq(slot)
             m.d.sync += [
-                waits.eq(slot_emission | any_row),
+                waits.eq(emission | any_row),
                 waits_rows.eq(column),
-                waits_slot.eq(slot),
-                waits_emission.eq(slot_emission),
+                waits_slot.eq(index_of(slot)),
+                waits_emission.eq(emission),
             ]
-            m.d.comb += emitted.eq(slot_emission & slot_last_emission)
+            m.d.comb += emitted.eq(emission & last_emission)
             with m.If(emitted):
                 m.d.sync += emitting.eq(0)
         with m.Elif(moves):
@@ -204,7 +185,7 @@ class Window(wiring.Component):
         with m.If(self.load.valid & self.load.ready & item.last):
             m.d.sync += [emitting.eq(1), closed.eq(item.word)]
 
-        # Stage 4. A slot's first addition finds nothing in it; an emission leaves nothing.
+        # Stage 3. A slot's first addition finds nothing in it; an emission leaves nothing.
         touched = Signal(SLOTS)
         ends = Signal()
         picked = []
@@ -234,7 +215,7 @@ class Window(wiring.Component):
                 touched.bit_select(waits_slot, 1).eq(~waits_emission),
             ]
 
-        # Stage 5: which entries, as numbers.
+        # Stage 4: which entries, as numbers.
         one_hot = [Signal(n_entries, name=f"one_hot{way}") for way in range(config.ways)]
         out = Signal(pick_layout(config))
         m.d.sync += [

@@ -7,9 +7,9 @@ from amaranth.lib.wiring import In, Out
 
 from lifarray.golden.config import CoreConfig
 
-from .address import ADDRESS_BITS, advance
+from .address import ADDRESS_BITS
 from .axi import RESPONSE_ERROR, Axi3Signature, constant_attributes
-from .reader import burst_from, burst_words
+from .reader import burst_from, burst_words, next_burst
 from .windows import inside, windows_layout
 
 run_layout = data.StructLayout({"address": ADDRESS_BITS, "words": 11, "half": 1})
@@ -103,7 +103,7 @@ class Writer(wiring.Component):
                 ]
                 m.d.sync += enough.eq(unannounced >= here)
                 with m.If(announced):
-                    m.d.sync += [address.eq(advance(address, here << 3)), left.eq(left - here)]
+                    m.d.sync += [address.eq(next_burst(address, longest)), left.eq(left - here)]
                     m.next = "CUT"
                     with m.If(left == here):
                         m.next = "RUN"
