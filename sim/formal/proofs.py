@@ -67,7 +67,7 @@ PROOFS = (
     Proof("window-two-ways", "the same", "4 rows, 4 slots", window.two_ways),
     Proof("window-four-ways", "the same", "8 rows, 8 slots", window.four_ways, quick=False),
     Proof("window-captures", "a segment's slots are captured once, in order", "4 rows, 4 slots, 1 way", window.captures),
-    Proof("window-release", "a capture comes 6 cycles after its release or later", "4 rows, 4 slots, 1 way", window.release, "pdr"),
+    Proof("window-release", "a capture comes 5 cycles after its release or later", "4 rows, 4 slots, 1 way", window.release, "pdr"),
     Proof("array-two-ways", "what is captured is the sum of what was picked", "1 lane, 2 slots, 4 bits", array.two_ways, "bounded", 9),
     Proof("array-three-ways", "the same", "1 lane, 2 slots, 4 bits", array.three_ways, "bounded", 12, quick=False),
     Proof("fire-release", "currents stand until walked; each capture walked once", "10 lanes, 1 unit, 1 way", fire.release, "pdr"),

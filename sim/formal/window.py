@@ -14,7 +14,7 @@ from .bench import implies
 
 CONFIG = CoreConfig(lanes=2, fire_units=1, window_rows=4)
 
-RELEASE_TO_CAPTURE = 6
+RELEASE_TO_CAPTURE = 5
 """Cycles from `release` to the pick that captures the next slot, at least."""
 
 
@@ -94,11 +94,9 @@ def _rows(bench, ways, n_entries, n_slots):
 def _where_it_is(bench, dut, entry, slot, held, ahead, owed, used):
     """Steps on the way: where in the window the spike and the captures of its slot are."""
     pick, ways = dut.pick, len(dut.pick.valid)
-    (young, empty, has_slot, its_slot, slot_closed, slot_emission, waits, waits_rows, waits_slot) = (
-        bench.internal(name) for name in "young empty has_slot slot slot_closed slot_emission waits waits_rows waits_slot".split()
-    )
-    (visiting, rows, left, visit_slot, visit_emission, fresh, touched) = (
-        bench.internal(name) for name in "visiting rows left visit_slot visit_emission fresh touched".split()
+    (young, empty, waits, waits_rows, waits_slot, visiting, rows, left, visit_slot, visit_emission, fresh, touched) = (
+        bench.internal(name)
+        for name in "young empty waits waits_rows waits_slot visiting rows left visit_slot visit_emission fresh touched".split()
     )
     one_hot = [bench.internal(f"one_hot{way}") for way in range(ways)]
     word = Array(bench.internal(f"entry{e}") for e in range(len(young)))[entry]
@@ -115,14 +113,11 @@ def _where_it_is(bench, dut, entry, slot, held, ahead, owed, used):
     in_pick = Cat(pick.active & (pick.slot == slot) & pick.valid[way] & mine(one_hot[way]) for way in range(ways))
     bench.check("is_in_one_place", held == in_entry + in_wait + in_visit + sum(in_pick))
     bench.check("young_comes_after_all", implies(in_entry & mine(young), ahead == sum(to_come)))
-    bench.check("old_comes_with_its_segment", implies(in_entry & ~mine(young), ahead == sum(to_come[3:])))
-    bench.check("waits_in_its_turn", implies(in_wait, ahead == sum(to_come[4:])))
-    bench.check("visited_in_its_turn", implies(in_visit, ahead == to_come[5]))
+    bench.check("old_comes_with_its_segment", implies(in_entry & ~mine(young), ahead == sum(to_come[2:])))
+    bench.check("waits_in_its_turn", implies(in_wait, ahead == sum(to_come[3:])))
+    bench.check("visited_in_its_turn", implies(in_visit, ahead == to_come[4]))
     # The machine.
     bench.check("empty_is_empty", implies(mine(empty), word == 0))
-    # A visit in stage 2 knows of the capture of its slot that comes behind it, from the first young row on.
-    unaware = has_slot & (its_slot == slot) & ~slot_emission & ~slot_closed
-    bench.check("knows_what_is_closed", implies(unaware, ~to_come[1] & ~(mine(young) & to_come[0])))
     bench.check("nobody_waits", implies(~waits, waits_rows == 0))
     bench.check("nobody_visits", implies(~visiting, rows == 0))
     bench.check("counts_its_rows", implies(visiting, left == sum(rows)))
@@ -139,30 +134,27 @@ def _where_it_is(bench, dut, entry, slot, held, ahead, owed, used):
 
 
 def _captures_to_come(bench, pick):
-    """Steps on the way: a segment is emitting until its last emission left stage 2.
+    """Steps on the way: a segment is emitting until its last emission left stage 1.
 
     Returns
     -------
     list of masks
         Slots whose captures are on their way, the last to come first: those still closed, then
-        the one, if any, in each of stages 1 to 4, and the pick's.
+        the one, if any, in each of stages 1 to 3, and the pick's.
     """
-    (closed, young, emitting, chosen, hot, emission, last_emission, has_slot, slot, slot_emission, slot_last_emission) = (
+    (closed, young, emitting, chosen, slot, emission, last_emission, waits, waits_slot, waits_emission, visiting, visit_slot, visit_emission) = (
         bench.internal(name)
-        for name in "closed young emitting chosen hot emission last_emission has_slot slot slot_emission slot_last_emission".split()
+        for name in (
+            "closed young emitting chosen slot emission last_emission waits waits_slot waits_emission visiting visit_slot visit_emission"
+        ).split()
     )
-    (waits, waits_slot, waits_emission, visiting, visit_slot, visit_emission) = (
-        bench.internal(name) for name in "waits waits_slot waits_emission visiting visit_slot visit_emission".split()
-    )
-    emits1, emits2 = chosen & emission, has_slot & slot_emission
-    bench.check("emits_what_is_closed", implies(closed.any() | emits1 | emits2 | young.any(), emitting))
-    bench.check("knows_the_last", implies(emits1, last_emission == (closed == 0)))
-    bench.check("remembers_the_last", implies(emits2, slot_last_emission == ((closed == 0) & ~emits1)))
-    bench.check("chooses_one_slot", implies(chosen, (hot != 0) & (hot & -hot == hot)))
+    emits = chosen & emission
+    bench.check("emits_what_is_closed", implies(closed.any() | emits | young.any(), emitting))
+    bench.check("knows_the_last", implies(emits, last_emission == (closed == 0)))
+    bench.check("chooses_one_slot", implies(chosen, (slot != 0) & (slot & -slot == slot)))
     return [
         closed,
-        Mux(emits1, hot, 0),
-        emits2 << slot,
+        Mux(emits, slot, 0),
         (waits & waits_emission) << waits_slot,
         (visiting & visit_emission) << visit_slot,
         (pick.active & pick.capture) << pick.slot,
