@@ -71,6 +71,7 @@ PROOFS = (
     Proof("array-two-ways", "what is captured is the sum of what was picked", "1 lane, 2 slots, 4 bits", array.two_ways, "bounded", 9),
     Proof("array-three-ways", "the same", "1 lane, 2 slots, 4 bits", array.three_ways, "bounded", 12, quick=False),
     Proof("fire-release", "currents stand until walked; each capture walked once", "10 lanes, 1 unit, 1 way", fire.release, "pdr"),
+    Proof("fire-state", "a state is read once the step before was written", "the same", fire.state, "pdr", quick=False),
     Proof("sequencer-errors", "first error kept; then nothing more; halts in 5 cycles", "vmem 4 bits", sequencer.errors, cycles=2, cover_cycles=60),
     Proof("sequencer-progress", "a run ends within 14 cycles a layer + 4, waiting apart", "vmem 4 bits", sequencer.progress, cover_cycles=60),
     Proof("sequencer-descriptors", "no layer starts with a field out of range", "vmem 4 bits", sequencer.descriptors, cycles=3),
