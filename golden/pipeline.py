@@ -263,6 +263,7 @@ class LayerModel:
         tail = 0
         old = new = seen = 0            # slots with a spike of an old row, of a young one; what the core sees, a cycle late
         full = full_seen = 0            # entries with a spike
+        tail_free = False               # of the cycle before
         young = 0                       # entries that were loaded while slots were emitted
         closed = 0                      # slots that are still to be emitted, and closed to young rows
         emitting = False
@@ -284,7 +285,7 @@ class LayerModel:
                 _, word, segment = work[0]
                 if segment:
                     segment = 0 if emitting else segment
-                elif not (waits_rows | rows | full_seen) >> tail & 1 and self._row_is_here():
+                elif tail_free and self._row_is_here():
                     self._take_row()
                     loaded = word
                 if loaded or segment:
@@ -293,6 +294,7 @@ class LayerModel:
                 waits_row = here and not loaded and not segment
                 self.idle["fire" if emitting and not self._credit else "weight" if waits_row else "input"] += 1
             seen_next, full_next = old | new & ~closed, full | (loaded and 1 << tail)
+            tail_free = not (waits_rows | rows | full_seen) >> (tail + bool(loaded)) % n_entries & 1
 
             if visiting:
                 if ends:

@@ -1,6 +1,6 @@
 """Finding set bits."""
 
-from amaranth.hdl import Cat, Const
+from amaranth.hdl import Cat, Const, Mux
 
 
 def two_or_more(word):
@@ -10,6 +10,16 @@ def two_or_more(word):
         odd = nodes[len(nodes) & ~1 :]
         pairs = zip(nodes[0::2], nodes[1::2])
         nodes = [(any_a | any_b, more_a | more_b | (any_a & any_b)) for (any_a, more_a), (any_b, more_b) in pairs] + odd
+    return nodes[0][1]
+
+
+def marked_at_lowest(word, marks):
+    """The bit of ``marks`` where ``word`` has its lowest set bit, as a tree; some bit if there is none."""
+    nodes = list(zip(word, marks))
+    while len(nodes) > 1:
+        odd = nodes[len(nodes) & ~1 :]
+        pairs = zip(nodes[0::2], nodes[1::2])
+        nodes = [(any_a | any_b, Mux(any_a, mark_a, mark_b)) for (any_a, mark_a), (any_b, mark_b) in pairs] + odd
     return nodes[0][1]
 
 

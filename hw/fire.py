@@ -351,12 +351,11 @@ class Fire(wiring.Component):
                     output.address.eq(sample_vmem),
                 ]
                 with m.If(~in_flight & output.ready):
-                    m.d.comb += dumping.eq(1)
+                    m.d.sync += dumping.eq(1)
                     m.next = "VMEM_DUMP"
             with m.State("VMEM_DUMP"):
-                m.d.comb += dumping.eq(1)
                 with m.If(output.ready):
-                    m.d.sync += sample_vmem.eq(advance(sample_vmem, layer.n_neurons << 2))
+                    m.d.sync += [dumping.eq(0), sample_vmem.eq(advance(sample_vmem, layer.n_neurons << 2))]
                     m.next = "WALK"
                     with m.If(sample == layer.n_samples):
                         m.next = "WORDS"

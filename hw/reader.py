@@ -26,20 +26,25 @@ def burst_words(bus_bits):
     return MAX_BURST_BEATS * bus_bits // 64
 
 
-def burst_from(address, n_words, longest):
-    """Words of the first burst of ``n_words`` from an address on, a multiple of 8.
+class Cutter:
+    """The first burst of ``left`` words from an address on, a multiple of 8, and what is left after it.
 
-    It ends where ``longest`` words divide the page, or with the last word; so no burst crosses a page.
+    It ends where the longest burst divides the page, or with the last word; so no burst crosses a page.
+
+    Members
+    -------
+    words, is_last, next_address, next_left : Value
+        Of the burst; of what follows it.
     """
-    bits = (longest - 1).bit_length()
-    to_end = longest - address[3 : 3 + bits]
-    return Mux((n_words[bits + 1 :] == 0) & (n_words[: bits + 1] <= to_end), n_words[: bits + 1], to_end)[: bits + 1]
 
-
-def next_burst(address, longest):
-    """Where the burst after one from ``address`` begins, if there is one."""
-    low = 3 + (longest - 1).bit_length()
-    return advance(Cat(Const(0, low), address[low:]), longest << 3)
+    def __init__(self, address, left, longest):
+        bits = (longest - 1).bit_length()
+        low = 3 + bits
+        to_end = (longest - address[3:low])[: bits + 1]
+        self.is_last = (left[bits + 1 :] == 0) & (left[: bits + 1] <= to_end)
+        self.words = Mux(self.is_last, left[: bits + 1], to_end)
+        self.next_address = advance(Cat(Const(0, low), address[low:]), longest << 3)
+        self.next_left = Mux(self.is_last, 0, (left - to_end)[: len(left)])
 
 
 class ReadStream(wiring.Component):
@@ -87,14 +92,15 @@ class ReadStream(wiring.Component):
         left = Signal(21)
         here = Signal(5)
         next_free = Signal()  # stage 2 takes a burst in this cycle
-        m.d.comb += here.eq(burst_from(address, left, longest))
+        cut = Cutter(address, left, longest)
+        m.d.comb += here.eq(cut.words)
         last_cut = Signal()
         m.d.comb += [
-            last_cut.eq((left == 0) | ((left == here) & next_free)),
+            last_cut.eq((left == 0) | (cut.is_last & next_free)),
             self.requests.ready.eq(last_cut),
         ]
         with m.If(next_free & (left != 0)):
-            m.d.sync += [address.eq(next_burst(address, longest)), left.eq(left - here)]
+            m.d.sync += [address.eq(cut.next_address), left.eq(cut.next_left)]
         with m.If(self.requests.valid & self.requests.ready):
             m.d.sync += [address.eq(self.requests.payload.address), left.eq(self.requests.payload.words)]
 

@@ -92,8 +92,10 @@ class RowFetch(wiring.Component):
             m.d.sync += [valid[0].eq(1), item.eq(self.work.payload)]
         with m.Elif(moves):
             m.d.sync += valid[0].eq(0)
+        row = Signal.like(store.row)
+        m.d.comb += self.weights.eq(self._lanes_of(row))
         with m.If(moves):
-            m.d.sync += [valid[1].eq(valid[0]), self.load.payload.eq(item), self.weights.eq(self._lanes_of(store.row))]
+            m.d.sync += [valid[1].eq(valid[0]), self.load.payload.eq(item), row.eq(store.row)]
         return m
 
     def _lanes_of(self, row):

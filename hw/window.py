@@ -16,7 +16,7 @@ from amaranth.lib.wiring import In, Out
 
 from lifarray.golden.config import SLOTS, CoreConfig
 
-from .bits import index_of, isolate_highest, isolate_lowest, two_or_more
+from .bits import index_of, isolate_highest, isolate_lowest, marked_at_lowest, two_or_more
 
 SLOT_BITS = SLOTS.bit_length() - 1
 
@@ -91,6 +91,7 @@ class Window(wiring.Component):
         # Stage 1: the next slot, one bit of all.
         chosen = Signal()
         slot = Signal(SLOTS)
+        slot_closed = Signal()  # it is still to be emitted; late by a cycle, as young rows are
         emission = Signal()
         # Stage 2: its column.
         waits = Signal()
@@ -109,20 +110,21 @@ class Window(wiring.Component):
         tail = self.entry
         loaded = Signal()
         item = self.load.payload
-        taken = Signal(n_entries)
-        m.d.comb += taken.eq(waits_rows | rows | ~empty)
-        with m.If(item.last):
-            m.d.comb += self.load.ready.eq(~emitting)
-        with m.Else():
-            m.d.comb += self.load.ready.eq(~taken.bit_select(tail, 1))
-        m.d.comb += loaded.eq(self.load.valid & self.load.ready & ~item.last)
-        with m.If(loaded):
-            m.d.sync += tail.eq(tail + 1)
+        free = Signal(n_entries)
+        tail_free = Signal()  # late by a cycle: only a load takes an entry
+        next_tail = Signal.like(tail)
+        m.d.comb += [
+            free.eq(empty & ~waits_rows & ~rows),
+            self.load.ready.eq(Mux(item.last, ~emitting, tail_free)),
+            loaded.eq(self.load.valid & self.load.ready & ~item.last),
+            next_tail.eq(tail + loaded),
+        ]
+        m.d.sync += [tail.eq(next_tail), tail_free.eq(free.bit_select(next_tail, 1))]
         column = Signal(n_entries)
         takes = Signal(n_entries)  # entries that stage 2's visit takes rows from
         clear = Signal(SLOTS)
         emitted = Signal()  # the segment's last slot goes into stage 2's register
-        m.d.comb += takes.eq(~young | ~(emission | (closed & slot).any()).replicate(n_entries))
+        m.d.comb += takes.eq(~young | ~(emission | slot_closed).replicate(n_entries))
         for e, entry in enumerate(entries):
             mine = loaded & (tail == e)
             m.d.sync += [
@@ -143,20 +145,28 @@ class Window(wiring.Component):
         to_visit = Signal(SLOTS)
         to_emit = Signal(SLOTS)
         last_emission = Signal()
+        any_closed = Signal()
         m.d.comb += [
-            emit.eq(closed.any() & credit),
+            emit.eq(any_closed & credit),
             to_emit.eq(isolate_lowest(closed)),
             source.eq(Mux(sweeping, sweep, pending)),
             to_visit.eq(isolate_lowest(source)),
         ]
         with m.If(self.release):
             m.d.sync += credit.eq(1)
+        m.d.sync += slot_closed.eq(slot_closed | (closed & slot).any())
         with m.If(~chosen | taken2):
-            m.d.sync += [chosen.eq(emit | source.any()), slot.eq(Mux(emit, to_emit, to_visit)), emission.eq(emit)]
+            m.d.sync += [
+                chosen.eq(emit | source.any()),
+                slot.eq(Mux(emit, to_emit, to_visit)),
+                slot_closed.eq(marked_at_lowest(source, closed)),
+                emission.eq(emit),
+            ]
             with m.If(emit):
                 m.d.sync += [
                     credit.eq(0),
                     closed.eq(closed & ~to_emit),
+                    any_closed.eq(two_or_more(closed)),
                     last_emission.eq(~two_or_more(closed)),
                 ]
             with m.Else():
@@ -183,7 +193,7 @@ class Window(wiring.Component):
         with m.Elif(moves):
             m.d.sync += [waits.eq(0), waits_rows.eq(0)]
         with m.If(self.load.valid & self.load.ready & item.last):
-            m.d.sync += [emitting.eq(1), closed.eq(item.word)]
+            m.d.sync += [emitting.eq(1), closed.eq(item.word), any_closed.eq(1)]
 
         # Stage 3. A slot's first addition finds nothing in it; an emission leaves nothing.
         touched = Signal(SLOTS)

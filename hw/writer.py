@@ -9,7 +9,7 @@ from lifarray.golden.config import CoreConfig
 
 from .address import ADDRESS_BITS
 from .axi import RESPONSE_ERROR, Axi3Signature, constant_attributes
-from .reader import burst_from, burst_words, next_burst
+from .reader import Cutter, burst_words
 from .windows import inside, windows_layout
 
 run_layout = data.StructLayout({"address": ADDRESS_BITS, "words": 11, "half": 1})
@@ -77,6 +77,8 @@ class Writer(wiring.Component):
         left = Signal(11)
         run_half = Signal()
         here = Signal(5)
+        last_cut = Signal()
+        cut = Cutter(address, left, longest)
         allowed = Signal()
         enough = Signal()
         unannounced = Signal(range(BUFFER_WORDS + 1))  # words in the buffer
@@ -93,7 +95,7 @@ class Writer(wiring.Component):
                 with m.If(self.runs.valid & self.runs.ready):
                     m.next = "CUT"
             with m.State("CUT"):
-                m.d.sync += [here.eq(burst_from(address, left, longest)), allowed.eq(inside(self.windows, address)), enough.eq(0)]
+                m.d.sync += [here.eq(cut.words), last_cut.eq(cut.is_last), allowed.eq(inside(self.windows, address)), enough.eq(0)]
                 m.next = "FILL"
             with m.State("FILL"):
                 m.d.comb += [
@@ -103,9 +105,9 @@ class Writer(wiring.Component):
                 ]
                 m.d.sync += enough.eq(unannounced >= here)
                 with m.If(announced):
-                    m.d.sync += [address.eq(next_burst(address, longest)), left.eq(left - here)]
+                    m.d.sync += [address.eq(cut.next_address), left.eq(cut.next_left)]
                     m.next = "CUT"
-                    with m.If(left == here):
+                    with m.If(last_cut):
                         m.next = "RUN"
         m.d.sync += unannounced.eq(unannounced + (buffer.w_en & buffer.w_rdy) - Mux(announced, here, 0))
 

@@ -3,7 +3,7 @@ import pytest
 from amaranth.hdl import Module, Signal
 from amaranth.sim import Simulator
 
-from lifarray.hw.bits import index_of, isolate_highest, isolate_lowest, two_or_more
+from lifarray.hw.bits import index_of, isolate_highest, isolate_lowest, marked_at_lowest, two_or_more
 
 
 @pytest.mark.parametrize("words", [[1 << i for i in range(64)], [0, (1 << 64) - 1], [3 << i for i in range(63)], None])
@@ -19,6 +19,25 @@ def test_two_or_more(words):
         for value in words:
             ctx.set(word, value)
             assert ctx.get(found) == (value.bit_count() > 1)
+
+    simulator = Simulator(m)
+    simulator.add_testbench(bench)
+    simulator.run()
+
+
+def test_marked_at_lowest():
+    rng = np.random.default_rng(0)
+    m = Module()
+    word, marks, found = Signal(16), Signal(16), Signal()
+    m.d.comb += found.eq(marked_at_lowest(word, marks))
+
+    async def bench(ctx):
+        for _ in range(300):
+            value, marked = int(rng.integers(1, 1 << 16)) & -1 << int(rng.integers(16)), int(rng.integers(1 << 16))
+            if value & 0xFFFF:
+                ctx.set(word, value & 0xFFFF)
+                ctx.set(marks, marked)
+                assert ctx.get(found) == (marked & value & -value != 0)
 
     simulator = Simulator(m)
     simulator.add_testbench(bench)
