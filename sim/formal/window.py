@@ -94,9 +94,11 @@ def _rows(bench, ways, n_entries, n_slots):
 def _where_it_is(bench, dut, entry, slot, held, ahead, owed, used):
     """Steps on the way: where in the window the spike and the captures of its slot are."""
     pick, ways = dut.pick, len(dut.pick.valid)
-    (young, empty, waits, waits_rows, waits_slot, visiting, rows, left, visit_slot, visit_emission, fresh, touched) = (
-        bench.internal(name)
-        for name in "young empty waits waits_rows waits_slot visiting rows left visit_slot visit_emission fresh touched".split()
+    (young, empty, tail_free, chosen, its_slot, slot_closed, emission, waits, waits_rows, waits_slot) = (
+        bench.internal(name) for name in "young empty tail_free chosen slot slot_closed emission waits waits_rows waits_slot".split()
+    )
+    (visiting, rows, left, visit_slot, visit_emission, fresh, touched) = (
+        bench.internal(name) for name in "visiting rows left visit_slot visit_emission fresh touched".split()
     )
     one_hot = [bench.internal(f"one_hot{way}") for way in range(ways)]
     word = Array(bench.internal(f"entry{e}") for e in range(len(young)))[entry]
@@ -118,6 +120,10 @@ def _where_it_is(bench, dut, entry, slot, held, ahead, owed, used):
     bench.check("visited_in_its_turn", implies(in_visit, ahead == to_come[4]))
     # The machine.
     bench.check("empty_is_empty", implies(mine(empty), word == 0))
+    bench.check("free_is_free", implies(tail_free & (dut.entry == entry), (word == 0) & ~mine(waits_rows) & ~mine(rows)))
+    # A visit that is chosen knows of the capture of its slot that is still to come, from the first young row on.
+    unaware = chosen & its_slot.bit_select(slot, 1) & ~emission & ~slot_closed
+    bench.check("knows_what_is_closed", implies(unaware, ~(mine(young) & to_come[0])))
     bench.check("nobody_waits", implies(~waits, waits_rows == 0))
     bench.check("nobody_visits", implies(~visiting, rows == 0))
     bench.check("counts_its_rows", implies(visiting, left == sum(rows)))
@@ -142,14 +148,15 @@ def _captures_to_come(bench, pick):
         Slots whose captures are on their way, the last to come first: those still closed, then
         the one, if any, in each of stages 1 to 3, and the pick's.
     """
-    (closed, young, emitting, chosen, slot, emission, last_emission, waits, waits_slot, waits_emission, visiting, visit_slot, visit_emission) = (
-        bench.internal(name)
-        for name in (
-            "closed young emitting chosen slot emission last_emission waits waits_slot waits_emission visiting visit_slot visit_emission"
-        ).split()
+    (closed, any_closed, young, emitting, chosen, slot, emission, last_emission) = (
+        bench.internal(name) for name in "closed any_closed young emitting chosen slot emission last_emission".split()
+    )
+    (waits, waits_slot, waits_emission, visiting, visit_slot, visit_emission) = (
+        bench.internal(name) for name in "waits waits_slot waits_emission visiting visit_slot visit_emission".split()
     )
     emits = chosen & emission
     bench.check("emits_what_is_closed", implies(closed.any() | emits | young.any(), emitting))
+    bench.check("knows_of_any", any_closed == closed.any())
     bench.check("knows_the_last", implies(emits, last_emission == (closed == 0)))
     bench.check("chooses_one_slot", implies(chosen, (slot != 0) & (slot & -slot == slot)))
     return [

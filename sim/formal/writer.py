@@ -120,8 +120,9 @@ def _bus(bench, config):
     n_left, n_pending = Mux(busy, left, 0), Mux(pending, pending_words, 0)
     bench.check("state", state <= FILL)
     bench.check("left", implies(busy, left >= 1))
-    ends = address[3 : 3 + bits] + here
-    bench.check("cut", implies(fills, (here >= 1) & Mux(here == left, ends <= longest, (here < left) & (ends == longest))))
+    last_cut, ends = bench.internal("last_cut"), address[3 : 3 + bits] + here
+    cut = (here >= 1) & (last_cut == (here == left)) & Mux(last_cut, ends <= longest, (here < left) & (ends == longest))
+    bench.check("cut", implies(fills, cut))
     bench.check("keeps_its_check", implies(fills, (allowed == inside) & (address == checked) & ~(allowed & address[32])))
     bench.check("enough", implies(fills & enough, unannounced >= here))
     bench.check("level", (level <= hw.BUFFER_WORDS) & (level == unannounced + n_pending + to_send))
