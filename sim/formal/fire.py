@@ -49,7 +49,7 @@ def state(bench):
     bench.check("leaves_once", implies(leaves, under_way))
     left = bench.before(bench.before(leaves, "leaves"), "left")
     bench.cover("steps_soon", enters & left)
-    bench.cover("dumps_soon", dumping & left)
+    bench.cover("dumps_soon", dumping & bench.before(left, "long_left"))
 
 
 def _fire(bench):
