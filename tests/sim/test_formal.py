@@ -34,7 +34,7 @@ BUGS = {
     "reader-bus64": ("enough.eq(room >= checks_words)", "enough.eq(room + 1 >= checks_words)", None),
     "reader-addresses": ("advance(Cat(Const(0, low), address[low:]), longest << 3)", "advance(address, longest << 3)", None),
     "reader-data": ("buffer.w_en.eq(self.beat_valid)]", "buffer.w_en.eq(self.beat_valid & ~self.beat_error)]", None),
-    "writer-bus32": ("enough.eq(unannounced >= here)", "enough.eq(unannounced + 1 >= here)", "data_is_there"),
+    "writer-bus32": ("enough.eq(unannounced >= here)", "enough.eq(unannounced + 1 >= here)", None),
     "fifo-sync": ("self.w_rdy.eq(self.level != self.depth),", "self.w_rdy.eq(1),", None),
     "fifo-buffered": ("consume.eq(_incr(consume, inner_depth))", "consume.eq(_incr(consume, inner_depth - 1))", None),
     "stream-register": ("source.ready.eq(~full)", "source.ready.eq(1)", None),
