@@ -107,18 +107,21 @@ class LifPipeline(wiring.Component):
         half = product[DECAY_ONE.bit_length() - 2]
         m.d.sync += total.eq((Cat(1, decayed).as_signed() + Cat(half, addend).as_signed()) >> 1)
 
-        # Stage 5: saturate, compare, reset. The comparison need not wait for the saturation,
-        # since the threshold lies within the range.
+        # Stage 5: saturate, compare, reset. The comparison and the subtraction need not wait for the
+        # saturation, since the threshold lies within the range, and so does what is subtracted.
         highest = (1 << (vmem_bits - 1)) - 1
+        beyond = total[vmem_bits - 1 : -1]
         above = Signal()
         below = Signal()
         spike = Signal()
         clamped = Signal(signed(vmem_bits))
+        lowered = Signal(signed(vmem_bits))
         m.d.comb += [
-            above.eq(total > highest),
-            below.eq(total < -highest - 1),
+            above.eq(~total[-1] & beyond.any()),
+            below.eq(total[-1] & ~beyond.all()),
             spike.eq(total >= p.v_threshold),
             clamped.eq(Mux(above, highest, Mux(below, Const(-highest - 1, signed(vmem_bits)), total))),
+            lowered.eq(Mux(above, ~p.v_subtract, total - p.v_subtract)),  # ~: highest less it
         ]
         m.d.sync += [
             self.after.vmem.eq(clamped),
@@ -129,7 +132,7 @@ class LifPipeline(wiring.Component):
         with m.If(spike & p.zero):
             m.d.sync += self.after.vmem.eq(0)
         with m.If(spike & p.subtract):
-            m.d.sync += self.after.vmem.eq(clamped - p.v_subtract)
+            m.d.sync += self.after.vmem.eq(lowered)
         return m
 
 

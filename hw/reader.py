@@ -9,10 +9,12 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFO, SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
+from lifarray.golden.registers import N_WINDOWS
+
 from .address import ADDRESS_BITS, advance
 from .axi import MAX_BURST_BEATS, RESPONSE_ERROR, Axi3Signature, constant_attributes
 from .stream_register import StreamRegister
-from .windows import inside, windows_layout
+from .windows import windows_around, windows_layout
 
 request_layout = data.StructLayout({"address": ADDRESS_BITS, "words": 21})
 """Words to read in a row, at least 1, from an address that is a multiple of 8."""
@@ -110,6 +112,7 @@ class ReadStream(wiring.Component):
         checks_words = Signal(5)
         # Stage 3: it waits for room and a place among the outstanding.
         waits = Signal()
+        around = Signal(N_WINDOWS)
         allowed = Signal()
         waits_address = Signal(ADDRESS_BITS)
         waits_words = Signal(5)
@@ -119,6 +122,7 @@ class ReadStream(wiring.Component):
         issued = Signal()
         m.d.comb += [
             next_free.eq(~checks | ~waits),
+            allowed.eq(around.any()),
             self.outside.eq(waits & ~allowed),
             self.outside_address.eq(waits_address),
             self.burst.valid.eq(waits & allowed & enough & addresses.w_rdy),
@@ -133,7 +137,7 @@ class ReadStream(wiring.Component):
         with m.If(~waits):
             m.d.sync += [
                 waits.eq(checks),
-                allowed.eq(inside(self.windows, checks_address)),
+                around.eq(windows_around(self.windows, checks_address)),
                 waits_address.eq(checks_address),
                 waits_words.eq(checks_words),
                 enough.eq(room >= checks_words),

@@ -9,11 +9,10 @@ page_window = data.StructLayout({"first": 32 - PAGE_BITS, "last": 32 - PAGE_BITS
 windows_layout = data.ArrayLayout(page_window, N_WINDOWS)
 """First and last page of each window, inclusive; closed where the last is below the first."""
 
-def inside(windows, address):
-    """Whether the page of a 33-bit address lies in a window; an address beyond 2^32 does not.
+def windows_around(windows, address):
+    """The windows, a bit each, that the page of a 33-bit address lies in; none for an address beyond 2^32.
 
     No burst crosses a page, so this decides for a whole burst.
     """
     page = address[PAGE_BITS:32]
-    hits = Cat((windows[i].first <= page) & (page <= windows[i].last) for i in range(N_WINDOWS))
-    return hits.any() & ~address[32]
+    return Cat((windows[i].first <= page) & (page <= windows[i].last) & ~address[32] for i in range(N_WINDOWS))

@@ -6,11 +6,12 @@ from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
 from lifarray.golden.config import CoreConfig
+from lifarray.golden.registers import N_WINDOWS
 
 from .address import ADDRESS_BITS
 from .axi import RESPONSE_ERROR, Axi3Signature, constant_attributes
 from .reader import Cutter, burst_words
-from .windows import inside, windows_layout
+from .windows import windows_around, windows_layout
 
 run_layout = data.StructLayout({"address": ADDRESS_BITS, "words": 11, "half": 1})
 """Words to write in a row, at least 1. With ``half`` it is one 32-bit value, given in both halves
@@ -79,9 +80,11 @@ class Writer(wiring.Component):
         here = Signal(5)
         last_cut = Signal()
         cut = Cutter(address, left, longest)
+        around = Signal(N_WINDOWS)
         allowed = Signal()
         enough = Signal()
-        unannounced = Signal(range(BUFFER_WORDS + 1))  # words in the buffer
+        arrived = Signal()
+        unannounced = Signal(range(BUFFER_WORDS + 1))  # words in the buffer, without one that has just arrived
         announced = Signal()
         ready = Signal()  # no announced burst waits to be sent
         with m.FSM() as fsm:
@@ -95,10 +98,11 @@ class Writer(wiring.Component):
                 with m.If(self.runs.valid & self.runs.ready):
                     m.next = "CUT"
             with m.State("CUT"):
-                m.d.sync += [here.eq(cut.words), last_cut.eq(cut.is_last), allowed.eq(inside(self.windows, address)), enough.eq(0)]
+                m.d.sync += [here.eq(cut.words), last_cut.eq(cut.is_last), around.eq(windows_around(self.windows, address)), enough.eq(0)]
                 m.next = "FILL"
             with m.State("FILL"):
                 m.d.comb += [
+                    allowed.eq(around.any()),
                     self.error_outside.eq(~allowed),
                     announced.eq(~self.halt & allowed & enough & ready & addresses.w_rdy),
                     addresses.w_en.eq(announced),
@@ -109,7 +113,10 @@ class Writer(wiring.Component):
                     m.next = "CUT"
                     with m.If(last_cut):
                         m.next = "RUN"
-        m.d.sync += unannounced.eq(unannounced + (buffer.w_en & buffer.w_rdy) - Mux(announced, here, 0))
+        m.d.sync += [
+            arrived.eq(buffer.w_en & buffer.w_rdy),
+            unannounced.eq(unannounced + arrived - Mux(announced, here, 0)),
+        ]
 
         # Sending: the burst that was announced waits until memory took its address and the one before is sent.
         pending = Signal()
