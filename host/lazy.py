@@ -63,6 +63,14 @@ def load_bench():
     return bench
 
 
+def load_units():
+    """The package `lifarray.sim.units`; UserError where its extra is not installed."""
+    load_sim()
+    from ..sim import units
+
+    return units
+
+
 def load_mutate():
     """The module `lifarray.sim.mutate`; UserError where its extra is not installed."""
     load_sim()

@@ -20,7 +20,7 @@ from .units import UNITS
 
 settings = json.loads(os.environ.get("LIFARRAY_UNIT", '{"seed": 0, "count": 10}'))
 
-TIMEOUT_CYCLES = 40_000 * settings["count"]
+TIMEOUT_CYCLES = 100_000 + 20_000 * settings["count"]
 
 
 class Fields:
@@ -57,6 +57,7 @@ class Part:
     name : str
     config : what the variant is made from
     rng : numpy.random.Generator, its own
+    ports : dict, name of each port to its flow
     """
 
     def __init__(self, dut, unit, name):
@@ -66,8 +67,8 @@ class Part:
         self.config = UNITS[unit].variants[name]
         self.rng = np.random.default_rng([settings["seed"], crc32(name.encode())])
         self._component = UNITS[unit].component(self.config)
-        self._ports = {port: flow for port, flow, _ in ports_of(self._component)}
-        for port, flow in self._ports.items():
+        self.ports = {port: flow for port, flow, _ in ports_of(self._component)}
+        for port, flow in self.ports.items():
             if flow is In:
                 getattr(self, port).value = 0
 
@@ -76,7 +77,7 @@ class Part:
 
     def has(self, port) -> bool:
         """Whether there is such a port: those of no bits are left out."""
-        return port in self._ports
+        return port in self.ports
 
     def shape(self, port):
         """Shape of a port that is no stream."""
@@ -84,11 +85,19 @@ class Part:
 
     def value(self, port) -> int:
         """What stands at a port; 0 where it has no bits."""
-        return int(getattr(self, port).value) if port in self._ports else 0
+        return int(getattr(self, port).value) if port in self.ports else 0
 
     @property
     def clk(self):
         return self._dut.clk
+
+    @property
+    def rst(self):
+        return self._dut.rst
+
+    def bus(self, kind, port):
+        """A port as a bus of cocotbext-axi, of whose classes ``kind`` is one."""
+        return kind.from_prefix(self._dut, f"{self._prefix}_{port}_")
 
     async def tick(self, n=1):
         """Wait for the n-th rising edge; what is read then stood at the ports before it."""

@@ -55,12 +55,10 @@ class Layer:
         vmem = np.full((n_samples, n_tiles * config.lanes), f["v_init"])
         names = ("v_threshold", "v_subtract", "frac_bits")
         self.steps = []
-        fired = vmem >= f["v_threshold"]
         for t in range(n_steps):
-            # A delayed reset looks at the vmem before, which is that of the step that spiked.
             step = lif_step(vmem, self.currents[:, t], d=f["decay"], mode=mode, vmem_bits=config.vmem_bits, **{n: f[n] for n in names})
             self.steps.append(step)
-            vmem, fired = step.vmem, step.spike
+            vmem = step.vmem
         real = slice(0, n_neurons)
         self.saturations = sum(int(step.saturated[:, real].sum()) for step in self.steps)
         self.slots, self.trace, self.runs, self.words = [], [], [], []
@@ -107,17 +105,14 @@ async def run(part):
         late = float(rng.choice([0, 0.5, 0.95]))
         slots, trace = list(layer.slots), list(layer.trace)
         saturations = 0
-        new = None
 
         async def walk(slots=slots, trace=trace, late=late):
-            nonlocal may_capture, age, new, saturations
+            nonlocal may_capture, age, saturations
             quiet = 0
             while quiet < 3:
                 capture = may_capture and age >= RELEASE_TO_CAPTURED and bool(slots) and rng.random() >= late
                 part.capture.value = capture
                 await part.tick()
-                if new is not None:
-                    new = None
                 if capture:
                     part.captured.value = captured.pack(slots.pop(0))
                     may_capture = False
@@ -132,7 +127,7 @@ async def run(part):
                     n = len(wanted[0])
                     got = [found.vmem[:n], *([mask >> u & 1 for u in range(n)] for mask in (found.spike, found.saturated))]
                     assert (found.group, found.slot) == (group, slot), f"group {found.group}, slot {found.slot}, must be {group}, {slot}"
-                    assert got == wanted, f"group {group}, slot {slot}: {got}, must be {wanted} ({layer.fields})"
+                    assert got == wanted, f"group {group}, slot {slot}: {got}, must be {wanted} "
                 quiet += bool(part.finished.value) and not slots
 
         async def take_runs(share=float(rng.choice([0, 0.3, 0.8])), layer=layer):

@@ -159,6 +159,8 @@ class Bench:
         first_row = layer["store_row"] if load else config.store_rows - config.ring_rows
         assert part.value("first_row") == first_row
         part.start.value = 0
+        # Rows are asked for only where their work can be taken; a load brings none.
+        part.work__ready.value = load
         self.asked, self.taken = [0] * config.ports, 0
         self.has_part = [bool(mine) for mine in rows]
         self.n_rows = max(map(len, rows))

@@ -9,14 +9,25 @@ from pathlib import Path
 from lifarray.golden.config import CoreConfig
 from lifarray.golden.errors import ToolError, UserError
 from lifarray.hw.array import LaneArray
+from lifarray.hw.axi import Axi3Signature, Axi4LiteSignature
+from lifarray.hw.axi3_bridge import Axi3Bridge
+from lifarray.hw.core import capabilities
 from lifarray.hw.fetch import Scanner
 from lifarray.hw.fire import Fire
+from lifarray.hw.lif import LifPipeline
 from lifarray.hw.output import Output
+from lifarray.hw.reader import Reader
+from lifarray.hw.register_slice import RegisterSlice
+from lifarray.hw.registers import RegisterFile
 from lifarray.hw.rows import RowFetch
+from lifarray.hw.sequencer import Sequencer
+from lifarray.hw.serial_bridge import SerialBridge
 from lifarray.hw.stripes import Stripes
 from lifarray.hw.window import Window
+from lifarray.hw.writer import Writer
 
 from .. import runner
+from ..memory_top import MemoryOnAxi4
 from ..top import verilog
 from .top import SideBySide
 
@@ -41,6 +52,7 @@ class Unit:
 SMALL = CoreConfig(lanes=6, fire_units=2, current_bits=12, vmem_bits=9, store_rows=64, ring_rows=16, list_words=16)
 
 UNITS = {
+    "lif": Unit("each step is the golden one", lambda bits: LifPipeline(*bits), {"narrow": (9, 6), "plain": (16, 16), "wide": (12, 24)}),
     "window": Unit(
         "each spike is added once, before its slot's capture",
         Window,
@@ -92,16 +104,40 @@ UNITS = {
             "one_group": SMALL.with_(lanes=3, fire_units=3, vmem_bits=16),
         },
     ),
+    "reader": Unit(
+        "bursts as AXI3 allows them, words in order, errors",
+        lambda variant: Reader(*variant),
+        {"bus64": (64, (32, 64)), "bus32": (32, (32, 32))},
+    ),
+    "writer": Unit("bursts as AXI3 allows them, each byte where it belongs, errors", Writer, {"bus64": SMALL, "bus32": SMALL.with_(bus_bits=32)}),
+    "registers": Unit("what the table says", RegisterFile, {"plain": capabilities(SMALL)}),
+    "sequencer": Unit(
+        "lists of descriptors, their errors, the end of a run",
+        Sequencer,
+        {"plain": SMALL, "four_bit": SMALL.with_(weight_bits=4, vmem_bits=4)},
+    ),
+    "slice": Unit("transfers pass once, in order, one a cycle", RegisterSlice, {"axi3": Axi3Signature(32, 4), "lite": Axi4LiteSignature(12)}),
+    "bridge": Unit("bursts become single accesses, IDs and errors come back", lambda bits: Axi3Bridge(12, bits), {"plain": 12}),
+    "serial": Unit(
+        "requests on the line are answered, noise is not",
+        lambda cycles_per_bit: SerialBridge(cycles_per_bit, 12),
+        {"quick": 8, "odd": 11},
+    ),
+    "memory": Unit("a local memory, and the way to it, from both sides", MemoryOnAxi4, {"two_banks": 9}),
 }
 
 
-def run_unit_bench(unit: str, seed: int, *, simulator=None, count=10, waves=None, together=False):
+ALL = "units"
+"""All parts, in one design."""
+
+
+def run_unit_bench(unit: str, seed: int, *, simulator=None, count=10, waves=None):
     """Run the bench of a part on all its variants.
 
     Parameters
     ----------
     unit : str
-        A name in `UNITS`.
+        A name in `UNITS`, or `ALL`.
     seed : int
         Decides everything that is drawn.
     simulator : str
@@ -110,8 +146,6 @@ def run_unit_bench(unit: str, seed: int, *, simulator=None, count=10, waves=None
         How much to try.
     waves : path
         Write waves to this file: FST on Icarus, VCD on Verilator.
-    together : bool
-        Simulate the part in a design of all parts, so that one build serves all of them.
 
     Raises
     ------
@@ -120,19 +154,19 @@ def run_unit_bench(unit: str, seed: int, *, simulator=None, count=10, waves=None
     ToolError
         A test failed; with the end of the log, and the command that replays it.
     """
-    if unit not in UNITS:
-        raise UserError(f"unknown part {unit!r}: choose one of {', '.join(UNITS)}")
+    if unit not in (*UNITS, ALL):
+        raise UserError(f"unknown part {unit!r}: choose one of {', '.join(UNITS)}, or {ALL}")
     found = runner.icarus_of_system() if simulator is None else None
     found = found or runner.find_simulator(simulator)
-    build_dir = runner.build(verilog(SideBySide(_parts(UNITS if together else [unit]))), found, waves=waves is not None, progress=True)
+    names = list(UNITS) if unit == ALL else [unit]
+    parts = {f"{name}_{key}": UNITS[name].component(variant) for name in names for key, variant in UNITS[name].variants.items()}
+    # The benches in Python take longer than the model: its compiler should be quick.
+    build_dir = runner.build(verilog(SideBySide(parts)), found, waves=waves is not None, progress=True, optimize="-O1")
     replay = f"lifarray simulate {unit} --seed {seed} --count {count} --simulator {found.name} --waves run.{found.wave_format}"
     with tempfile.TemporaryDirectory(prefix="lifarray-") as folder:
         env = {"LIFARRAY_UNIT": json.dumps({"seed": seed, "count": count})}
+        modules = ",".join(f"lifarray.sim.units.tb_{name}" for name in names)
         try:
-            runner.run(build_dir, found, f"lifarray.sim.units.tb_{unit}", Path(folder), env=env, waves=waves)
+            runner.run(build_dir, found, modules, Path(folder), env=env, waves=waves)
         except ToolError as error:
             raise ToolError(f"{error}\nreplay: {replay}") from None
-
-
-def _parts(units):
-    return {f"{unit}_{name}": UNITS[unit].component(variant) for unit in units for name, variant in UNITS[unit].variants.items()}
