@@ -2,19 +2,24 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from lifarray.golden.errors import UserError
+from lifarray.golden.errors import ToolError, UserError
 
 from . import runner
+from .mechanical import NETLIST_OF, changes_nothing, is_noticed, mechanical
 from .mutants import MUTANTS, Mutant
+
+__all__ = ["Mutant", "Verdict", "check_list", "judge", "mechanical", "planted", "select", "stop"]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGES = ("golden", "hw", "sim", "host")
@@ -96,11 +101,37 @@ class Verdict:
     killed_by : str or None
         The test that failed; None if all passed.
     seconds : float
+    changes_nothing : bool
+        No input tells it from the original, as was proved: no test can notice it.
     """
 
     mutant: Mutant
     killed_by: str | None
     seconds: float
+    changes_nothing: bool = False
+
+    @property
+    def noticed(self) -> bool:
+        return self.killed_by is not None or self.changes_nothing
+
+    @property
+    def fate(self) -> str:
+        if self.changes_nothing:
+            return "changes nothing, as is proved"
+        return f"killed by {self.killed_by}" if self.killed_by else "SURVIVED"
+
+    def as_dict(self) -> dict:
+        """One line of a file of results."""
+        fields = {**self.mutant._asdict(), "killed_by": self.killed_by, "seconds": round(self.seconds, 1)}
+        return {**fields, "changes_nothing": True} if self.changes_nothing else fields
+
+    @classmethod
+    def from_dict(cls, fields: dict) -> "Verdict":
+        """What `as_dict` made; raises KeyError or TypeError for anything else."""
+        fields = dict(fields)
+        verdict = {name: fields.pop(name) for name in ("killed_by", "seconds")}
+        verdict["changes_nothing"] = fields.pop("changes_nothing", False)
+        return cls(Mutant(**fields), **verdict)
 
 
 def check_list():
@@ -167,12 +198,46 @@ def judge(mutant: Mutant | None) -> Verdict:
         See `planted`.
     """
     begin = time.monotonic()
+    if mutant and mutant.file.startswith(NETLIST_OF):
+        unit = mutant.file.removeprefix(NETLIST_OF)
+        if is_noticed(mutant):
+            return Verdict(mutant, f"lifarray simulate {unit}", time.monotonic() - begin)
+        return Verdict(mutant, None, time.monotonic() - begin, changes_nothing(mutant))
     with planted(mutant) as (root, environment):
         for stage in stages(mutant):
             command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not long", "-o", f"timeout={TIMEOUT_S}", *stage]
-            result = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-            if result.returncode not in (0, NO_TESTS):
-                lines = [line for line in result.stdout.splitlines() if line.startswith(("FAILED tests", "ERROR tests"))]
-                killed_by = lines[0].split(" ")[1] if lines else f"{stage[0]} (exit {result.returncode})"
+            code, output = _run(command, cwd=root, env=environment)
+            if code not in (0, NO_TESTS):
+                lines = [line for line in output.splitlines() if line.startswith(("FAILED tests", "ERROR tests"))]
+                killed_by = lines[0].split(" ")[1] if lines else f"{stage[0]} (exit {code})"
                 return Verdict(mutant, killed_by, time.monotonic() - begin)
     return Verdict(mutant, None, time.monotonic() - begin)
+
+
+_stopped = threading.Event()
+_running = set()
+
+
+def stop():
+    """End what other threads are judging."""
+    _stopped.set()
+    for process in list(_running):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _run(command, **options):
+    """Exit status and output of a command, which `stop` ends."""
+    if _stopped.is_set():
+        raise ToolError("stopped")
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, **options
+    )
+    _running.add(process)
+    try:
+        output, _ = process.communicate()
+    finally:
+        _running.discard(process)
+    if _stopped.is_set():
+        raise ToolError("stopped")
+    return process.returncode, output

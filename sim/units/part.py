@@ -134,6 +134,8 @@ class Part:
 async def with_all_variants(dut, unit, test):
     """Reset the design and call ``test(part)`` for each variant of a unit, all at once."""
     dut.rst.value = 1
+    for name, value in settings.get("inputs", {}).items():
+        getattr(dut, name).value = value
     parts = [Part(dut, unit, name) for name in UNITS[unit].variants]
     cocotb.start_soon(Clock(dut.clk, CLOCK_NS, unit="ns", impl="gpi").start())
     await ClockCycles(dut.clk, 3)

@@ -6,6 +6,7 @@ from cocotb.triggers import gather
 from lifarray.hw.reader import request_layout
 from lifarray.hw.stripes import STRIPE_WORDS
 
+from .memory_model import word_at
 from .part import Fields, settings, with_all_variants
 
 
@@ -19,7 +20,7 @@ async def run(part):
     rng = part.rng
     fields = Fields(request_layout)
     lengths = [1, STRIPE_WORDS, STRIPE_WORDS + 1, *(int(n) for n in rng.integers(1, 5 * STRIPE_WORDS, 2 * settings["count"]))]
-    requests = [(8 * int(rng.integers(1 << 20)), n) for n in lengths]
+    requests = [(8 * int(rng.integers(1 << 29)), n) for n in lengths]
     stripes = [[], []]
     for address, n in requests:
         for i, first in enumerate(range(0, n, STRIPE_WORDS)):
@@ -30,8 +31,7 @@ async def run(part):
             await part.send("requests", fields.pack({"address": address, "words": n}))
 
     async def port(p):
-        """Each word is its own address."""
-        waiting = []
+                waiting = []
         share = float(rng.choice([0, 0.3, 0.7]))
 
         async def take():
@@ -46,7 +46,7 @@ async def run(part):
                     await part.tick()
                 address, n = waiting.pop(0)
                 for i in range(n):
-                    await part.send(f"port_words{p}", address + 8 * i, share)
+                    await part.send(f"port_words{p}", word_at(address + 8 * i), share)
 
         await gather(take(), bring())
 
@@ -54,7 +54,7 @@ async def run(part):
         for address, n in requests:
             for i in range(n):
                 word = await part.receive("words", 0.2)
-                assert word == address + 8 * i, f"word {i} of {n} from {address:#x} is that at {word:#x}"
+                assert word == word_at(address + 8 * i), f"word {i} of {n} from {address:#x} is {word:#x}"
 
     await gather(ask(), port(0), port(1), read())
     await part.tick(20)

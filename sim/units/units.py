@@ -162,11 +162,16 @@ def run_unit_bench(unit: str, seed: int, *, simulator=None, count=10, waves=None
     parts = {f"{name}_{key}": UNITS[name].component(variant) for name in names for key, variant in UNITS[name].variants.items()}
     # The benches in Python take longer than the model: its compiler should be quick.
     build_dir = runner.build(verilog(SideBySide(parts)), found, waves=waves is not None, progress=True, optimize="-O1")
-    replay = f"lifarray simulate {unit} --seed {seed} --count {count} --simulator {found.name} --waves run.{found.wave_format}"
+    try:
+        run_built(build_dir, found, names, seed, count, waves)
+    except ToolError as error:
+        replay = f"lifarray simulate {unit} --seed {seed} --count {count} --simulator {found.name} --waves run.{found.wave_format}"
+        raise ToolError(f"{error}\nreplay: {replay}") from None
+
+
+def run_built(build_dir, simulator, units, seed, count, waves=None, inputs=None):
+    """Run the benches of ``units`` on a build of them; ``inputs`` are held at other inputs of the design."""
+    env = {"LIFARRAY_UNIT": json.dumps({"seed": seed, "count": count, "inputs": inputs or {}})}
+    modules = ",".join(f"lifarray.sim.units.tb_{name}" for name in units)
     with tempfile.TemporaryDirectory(prefix="lifarray-") as folder:
-        env = {"LIFARRAY_UNIT": json.dumps({"seed": seed, "count": count})}
-        modules = ",".join(f"lifarray.sim.units.tb_{name}" for name in names)
-        try:
-            runner.run(build_dir, found, modules, Path(folder), env=env, waves=waves)
-        except ToolError as error:
-            raise ToolError(f"{error}\nreplay: {replay}") from None
+        runner.run(build_dir, simulator, modules, Path(folder), env=env, waves=waves)
