@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from functools import lru_cache
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -32,8 +32,8 @@ SELECT = "mutation"
 
 SELECT_BITS = 8
 
-COUNT = 3
-"""How much the bench tries."""
+SEED, COUNT = 1, 3
+"""Of the bench, as in the test suite."""
 
 PROOF_S = 60
 
@@ -79,12 +79,12 @@ def _yosys(folder, script):
         raise ToolError(f"yosys failed: {done.stderr[-1000:] or (folder / 'log').read_text()[-1000:]}")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _rtlil(unit) -> str:
     return rtlil.convert(SideBySide(_parts(unit)), name="top", emit_src=False)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _mutations(unit, n, seed) -> tuple:
     """The first ``n`` commands by which yosys would change a part."""
     with tempfile.TemporaryDirectory(prefix="lifarray-") as folder:
@@ -126,7 +126,7 @@ def _place(mutant):
 _building = threading.Lock()
 
 
-@lru_cache(maxsize=None)
+@cache
 def _verilog(unit, n, seed) -> str:
     """A part with all its mutations, and the input that chooses one."""
     with tempfile.TemporaryDirectory(prefix="lifarray-") as folder:
@@ -137,14 +137,28 @@ def _verilog(unit, n, seed) -> str:
         return (folder / "top.v").read_text()
 
 
-def is_noticed(mutant) -> bool:
-    """Whether the part's bench fails with a mutation at work."""
-    unit, k, n, seed = _place(mutant)
+@lru_cache(maxsize=None)
+def _build(unit, n, seed):
+    """(simulator, build folder) of a part with all its mutations, of which none must act yet."""
     simulator = runner.icarus_of_system() or runner.find_simulator()
+    build_dir = runner.build(_verilog(unit, n, seed), simulator)
+    run_built(build_dir, simulator, [unit], SEED, COUNT, inputs={SELECT: 0})
+    return simulator, build_dir
+
+
+def is_noticed(mutant) -> bool:
+    """Whether the part's bench fails with a mutation at work.
+
+    Raises
+    ------
+    ToolError
+        It fails without one.
+    """
+    unit, k, n, seed = _place(mutant)
     with _building:
-        build_dir = runner.build(_verilog(unit, n, seed), simulator)
+        simulator, build_dir = _build(unit, n, seed)
     try:
-        run_built(build_dir, simulator, [unit], 1, COUNT, inputs={SELECT: k})
+        run_built(build_dir, simulator, [unit], SEED, COUNT, inputs={SELECT: k})
     except ToolError:
         return True
     return False

@@ -31,7 +31,7 @@ async def run(part):
             await part.send("requests", fields.pack({"address": address, "words": n}))
 
     async def port(p):
-                waiting = []
+        waiting = []
         share = float(rng.choice([0, 0.3, 0.7]))
 
         async def take():
