@@ -137,7 +137,7 @@ def _verilog(unit, n, seed) -> str:
         return (folder / "top.v").read_text()
 
 
-@lru_cache(maxsize=None)
+@cache
 def _build(unit, n, seed):
     """(simulator, build folder) of a part with all its mutations, of which none must act yet."""
     simulator = runner.icarus_of_system() or runner.find_simulator()
