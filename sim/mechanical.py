@@ -49,6 +49,8 @@ opt_clean
 LIST = "mutate -list {n} -seed {seed} -o {list}\n"
 
 MITER = """\
+delete -port top/o:* top/o:{outputs} %d
+opt_clean
 copy top changed
 {mutation}
 miter -equiv -flatten -make_outputs top changed miter
@@ -172,7 +174,10 @@ def changes_nothing(mutant) -> bool:
         folder = Path(folder)
         (folder / "top.il").write_text(_rtlil(unit))
         mutation = mutant.new.replace("-module top ", "-module changed ")
-        _yosys(folder, READ.format(il="top.il") + MITER.format(mutation=mutation, aig="miter.aig"))
+        # The other variants of the part are as they were.
+        variant = re.search(rf"-cell \S*\\({unit}_\w+)\.", mutant.new)
+        outputs = f"{variant[1]}_*" if variant else "*"
+        _yosys(folder, READ.format(il="top.il") + MITER.format(mutation=mutation, aig="miter.aig", outputs=outputs))
         commands = f"read_aiger miter.aig; print_stats; orpos; scorr; dprove -T {PROOF_S}; print_stats; pdr -T {PROOF_S}"
         try:
             done = subprocess.run([str(abc), "-c", commands], cwd=folder, capture_output=True, text=True, timeout=4 * PROOF_S)

@@ -111,7 +111,7 @@ class CoreBench(Testbench):
         regions = program.output_regions()
         found = program.decode({key: self.memory.words(*region) for key, region in regions.items()})
         results = network.run(spikes)
-        coverage.network(len(results), program.n_samples, program.n_steps, spikes, config, self.paused)
+        coverage.network(len(results), program.n_samples, program.n_steps, spikes, config, self.paused, counters)
         inputs = spikes
         for i, (layer, (found_spikes, found_vmem), result) in enumerate(zip(network.layers, found, results)):
             coverage.layer(layer, inputs, result, config, program.resident)
@@ -183,15 +183,13 @@ async def random_networks(dut):
 
 
 class WindowProbe:
-    """Looks into the window, where the simulator shows it (Icarus does), and counts what it sees."""
+    """Looks into the window and counts what it sees; ``window_public.vlt`` lets Verilator show it."""
+
+    NAMES = ("load__valid", "load__ready", "load__payload", "emitting", "visiting", "visit_emission", "rows", "young", "pick")
 
     def __init__(self, dut):
-        try:
-            window = dut.core.path.window
-            names = ("load__valid", "load__ready", "load__payload", "emitting", "visiting", "visit_emission", "rows", "young", "pick")
-            self._signals = {name: getattr(window, name) for name in names}
-        except AttributeError:
-            return
+        window = dut.core.path.window
+        self._signals = {name: getattr(window, name) for name in self.NAMES}
         cocotb.start_soon(self._watch(dut))
 
     async def _watch(self, dut):
