@@ -79,6 +79,14 @@ def load_mutate():
     return mutate
 
 
+def load_status():
+    """The module `lifarray.sim.status`; UserError where its extra is not installed."""
+    load_formal()
+    from ..sim import status
+
+    return status
+
+
 def load_formal():
     """The package `lifarray.sim.formal`; UserError where its extra is not installed."""
     _require("proving", "pyosys", extra="formal")

@@ -42,6 +42,7 @@ read_rtlil {il}
 hierarchy -top top
 proc
 flatten
+memory_collect
 opt_expr
 opt_clean
 """
@@ -53,7 +54,7 @@ delete -port top/o:* top/o:{outputs} %d
 opt_clean
 copy top changed
 {mutation}
-miter -equiv -flatten -make_outputs top changed miter
+miter -equiv -flatten top changed miter
 hierarchy -top miter
 opt -fast
 memory -nordff -nomap
@@ -178,7 +179,7 @@ def changes_nothing(mutant) -> bool:
         variant = re.search(rf"-cell \S*\\({unit}_\w+)\.", mutant.new)
         outputs = f"{variant[1]}_*" if variant else "*"
         _yosys(folder, READ.format(il="top.il") + MITER.format(mutation=mutation, aig="miter.aig", outputs=outputs))
-        commands = f"read_aiger miter.aig; print_stats; orpos; scorr; dprove -T {PROOF_S}; print_stats; pdr -T {PROOF_S}"
+        commands = f"read_aiger miter.aig; scorr; dprove; pdr -T {PROOF_S}"
         try:
             done = subprocess.run([str(abc), "-c", commands], cwd=folder, capture_output=True, text=True, timeout=4 * PROOF_S)
         except subprocess.TimeoutExpired:
