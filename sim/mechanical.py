@@ -184,4 +184,4 @@ def changes_nothing(mutant) -> bool:
             done = subprocess.run([str(abc), "-c", commands], cwd=folder, capture_output=True, text=True, timeout=4 * PROOF_S)
         except subprocess.TimeoutExpired:
             return False
-    return re.search("Networks are equivalent|Property proved", done.stdout) is not None
+    return re.search(r"Networks are equivalent|\bUNSATISFIABLE|Property proved", done.stdout) is not None
