@@ -18,6 +18,7 @@ from lifarray.golden.lif import reset_mode
 from lifarray.golden.network import Layer, Network
 from lifarray.golden.program import Program, load_descriptor, weight_rows
 from lifarray.golden.registers import BY_NAME, CAPABILITIES, MAP_HASH, REGISTERS, ErrorCode
+from lifarray.hw.store import part_words
 
 from . import bus_memory
 from .coverage import Coverage
@@ -63,10 +64,10 @@ class CoreBench(Testbench):
             await ClockCycles(self.dut.clk, 2)
 
     def pause_randomly(self):
-        """Hold the bus back at random from now on."""
+        """Hold every channel of every port back at random from now on."""
         self.paused = True
-        for subordinate in self.subordinates:
-            bus_memory.pause_randomly(subordinate, self.rng)
+        for port in (*self.subordinates, self.registers):
+            bus_memory.pause_randomly(port, self.rng)
 
     async def finish(self, timeout_cycles):
         try:
@@ -577,6 +578,9 @@ async def memory_errors(dut):
             fields["output_address"]: ErrorCode.AXI_WRITE,
             fields["vmem_address"]: ErrorCode.AXI_WRITE,
         }
+        if config.ports == 2:
+            # What the second port reads of the first row.
+            places[fields["weight_address"] + 8 * part_words(config)[0]] = ErrorCode.AXI_READ
         for address, error in places.items():
             program = tb.place(network, spikes)
             tb.memory.faults = [(address, address + 8)]

@@ -14,19 +14,19 @@ needs_icarus = pytest.mark.skipif(runner.icarus_of_system() is None, reason="Ica
 
 @needs_icarus
 @pytest.mark.parametrize("name", UNITS)
-def test_part(name):
-    run_unit_bench(name, seed=1, simulator="icarus", count=3)
+def test_part(name, seed):
+    run_unit_bench(name, seed=seed, simulator="icarus", count=3)
 
 
-def test_parts_on_verilator():
+def test_parts_on_verilator(seed):
     """All in one design, since that is one build."""
-    run_unit_bench("units", seed=2, simulator="verilator", count=6)
+    run_unit_bench("units", seed=seed, simulator="verilator", count=3)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(100, 120))
-def test_parts_on_more_seeds(seed):
-    run_unit_bench("units", seed=seed, simulator="verilator", count=20)
+@pytest.mark.parametrize("more", range(100, 120))
+def test_parts_on_more_seeds(more, seed):
+    run_unit_bench("units", seed=seed + more, simulator="verilator", count=20)
 
 
 INSIDE = {
