@@ -63,8 +63,9 @@ test_with_pynq = test -d $(BOARD_VENV) || $(PYTHON) -m venv $(BOARD_VENV); \
     $(BOARD_VENV)/bin/pip install --disable-pip-version-check --quiet --editable $(BOARD_PACKAGES) pytest pytest-timeout \
     && $(BOARD_VENV)/bin/python -m pytest $(BOARD_TESTS) $(ARGS)
 
-lint: $(STAMP) ## ruff
+lint: $(STAMP) ## ruff, and Verilator's lint of every configuration
 	$(VENV)/bin/ruff check --no-cache .
+	$(VENV)/bin/python -m lifarray.sim.lint
 
 install: $(STAMP) ## only make the environment
 

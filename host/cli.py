@@ -30,6 +30,7 @@ COMMANDS = {
     "estimate": "tell cycles and size of a core for a network, without simulating it",
     "prove": "prove the core's parts right, for all inputs",
     "mutate": "plant bugs in the project and see that its tests notice",
+    "status": "show what is verified, and how",
     "board": "use a core on a PYNQ board, or what stands in for one",
     "verilog": "write the core as Verilog",
     "bitstream": "build a bitstream for a board, with open tools",

@@ -63,12 +63,28 @@ def load_bench():
     return bench
 
 
+def load_units():
+    """The package `lifarray.sim.units`; UserError where its extra is not installed."""
+    load_sim()
+    from ..sim import units
+
+    return units
+
+
 def load_mutate():
     """The module `lifarray.sim.mutate`; UserError where its extra is not installed."""
     load_sim()
     from ..sim import mutate
 
     return mutate
+
+
+def load_status():
+    """The module `lifarray.sim.status`; UserError where its extra is not installed."""
+    load_formal()
+    from ..sim import status
+
+    return status
 
 
 def load_formal():

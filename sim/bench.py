@@ -12,9 +12,11 @@ from lifarray.golden.errors import ToolError, UserError
 from . import runner
 from .top import CoreOnAxi4, verilog
 
+WINDOW_PUBLIC = Path(__file__).with_name("window_public.vlt")
+
 CORES = {
-    # Many groups a unit and one way: the least time between a slot's release and its capture.
-    "plain": CoreConfig(lanes=20, fire_units=2, store_rows=1024),
+    # Many groups a unit and one way: the least time between a slot's release and its capture. Two blocks of lanes.
+    "plain": CoreConfig(lanes=26, fire_units=2, store_rows=1024),
     # A 32-bit bus, the shallowest buffers, a window and a list that overflow.
     "narrow-bus": CoreConfig(
         lanes=24,
@@ -90,7 +92,8 @@ def run_core_bench(core: str, seed: int, *, simulator=None, test=None, count=10,
         raise UserError(f"unknown test {test!r}: choose one of {', '.join(names)}")
     config = CORES[core]
     found = runner.find_simulator(simulator)
-    build_dir = runner.build(verilog(CoreOnAxi4(config)), found, waves=waves is not None, progress=True)
+    sources = [WINDOW_PUBLIC] if found.name == "verilator" else []
+    build_dir = runner.build(verilog(CoreOnAxi4(config)), found, sources=sources, waves=waves is not None, progress=True)
     replay = f"lifarray simulate core --core {core} --seed {seed} --count {count} --simulator {found.name} --waves run.{found.wave_format}"
     for name, value in (("test", test), ("max-size", max_size), ("max-steps", max_steps)):
         if value is not None:

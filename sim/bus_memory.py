@@ -63,9 +63,9 @@ def connect(memory: BusMemory, dut, prefix) -> AxiSlave:
     return subordinate
 
 
-def pause_randomly(subordinate: AxiSlave, rng):
-    """Hold each of the five channels back at random, each with a share of its own; 0 is none."""
-    write, read = subordinate.write_if, subordinate.read_if
+def pause_randomly(port, rng):
+    """Hold each of the five channels of a bus model back at random, each with a share of its own; 0 is none."""
+    write, read = port.write_if, port.read_if
     for channel in (write.aw_channel, write.w_channel, write.b_channel, read.ar_channel, read.r_channel):
         share = float(rng.choice([0.0, 0.0, 0.2, 0.5, 0.9]))
         # The generator of the pauses must not depend on how often other channels draw.

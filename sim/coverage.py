@@ -11,78 +11,113 @@ from lifarray.golden.encode import samples_per_pass
 from lifarray.golden.lif import LayerResult, ResetMode
 from lifarray.golden.network import Layer
 from lifarray.golden.registers import ErrorCode
+from lifarray.hw.array import BLOCK_LANES
+from lifarray.hw.stripes import STRIPE_WORDS
 
-WINDOW_BINS = ("window full", "all ways in one cycle", "a young row added while slots are emitted")
-"""Read inside the core, which Icarus shows and Verilator does not."""
+GROUPS = {
+    "arithmetic": (
+        *(f"reset mode {mode.name.lower()}" for mode in ResetMode),
+        "decay 0",
+        "decay between",
+        "decay 256",
+        "frac_bits 0",
+        "frac_bits 1 to 6",
+        "frac_bits 7",
+        "weights of 4 bits",
+        "weights of 8 bits",
+        "4-bit weights on an 8-bit core",
+        "no bias",
+        "one bias row",
+        "several bias rows",
+        "v_init 0",
+        "v_init above the threshold",
+        "v_init negative",
+        "currents at their limit",
+        "no output spike",
+        "every step spikes",
+        "saturation",
+        "no saturation",
+        "vmem negative at the end",
+    ),
+    "shapes": (
+        "steps 1",
+        "steps 2 to 63",
+        "steps 64",
+        "steps beyond 64",
+        "steps a multiple of 64 beyond it",
+        "one sample a pass",
+        "several samples a pass",
+        "all 64 slots in use",
+        "several passes of samples in a list",
+        "one input",
+        "one neuron",
+        "less than a tile",
+        "exactly a tile",
+        "several tiles, the last one full",
+        "several tiles, the last one short",
+        "one layer",
+        "several layers",
+        "empty raster",
+        "full raster",
+        "a silent input among others",
+    ),
+    "core": (
+        "bus of 32 bits",
+        "bus of 64 bits",
+        "one memory port",
+        "two memory ports",
+        *(f"{ways} ways" for ways in range(1, 5)),
+        "several blocks of lanes",
+        "one group of fire units",
+        "several groups of fire units",
+    ),
+    "data path": (
+        "bus paused",
+        "bus not paused",
+        "rows of which the second port has no part",
+        "a raster of several stripes over two ports",
+        "streamed weights",
+        "resident weights",
+        "resident weights run twice",
+        "resident weights loaded anew",
+        "streamed after resident",
+        "resident after streamed",
+        "weights in the last rows of the store",
+        "rows beyond the end of the ring",
+        "raster list replayed",
+        "raster list overflows",
+        "a second segment",
+        "window full",
+        "all ways in one cycle",
+        "a young row added while slots are emitted",
+        "cycles that wait for weights",
+        "cycles that wait for input",
+        "cycles that wait for fire",
+    ),
+    "errors": (
+        *(f"error {code.name.lower()}" for code in ErrorCode if code != ErrorCode.NONE),
+        "abort in a load",
+        "run after an error, without reset",
+        "run after an abort, without reset",
+        "reset in a run",
+    ),
+}
+"""What must have happened, by what it is about."""
 
-BINS = (
-    *(f"reset mode {mode.name.lower()}" for mode in ResetMode),
-    "decay 0",
-    "decay between",
-    "decay 256",
-    "frac_bits 0",
-    "frac_bits 1 to 6",
-    "frac_bits 7",
-    "weights of 4 bits",
-    "weights of 8 bits",
-    "4-bit weights on an 8-bit core",
-    "no bias",
-    "one bias row",
-    "several bias rows",
-    "v_init 0",
-    "v_init above the threshold",
-    "v_init negative",
-    "steps 1",
-    "steps 2 to 63",
-    "steps 64",
-    "steps beyond 64",
-    "steps a multiple of 64 beyond it",
-    "one sample a pass",
-    "several samples a pass",
-    "all 64 slots in use",
-    "several passes of samples in a list",
-    "one input",
-    "one neuron",
-    "less than a tile",
-    "exactly a tile",
-    "several tiles, the last one full",
-    "several tiles, the last one short",
-    "one layer",
-    "several layers",
-    "empty raster",
-    "full raster",
-    "a silent input among others",
-    "no output spike",
-    "every step spikes",
-    "saturation",
-    "no saturation",
-    "vmem negative at the end",
-    "bus paused",
-    "bus not paused",
-    "bus of 32 bits",
-    "bus of 64 bits",
-    "one memory port",
-    "two memory ports",
-    "rows of which the second port has no part",
-    "streamed weights",
-    "resident weights",
-    "resident weights run twice",
-    "resident weights loaded anew",
-    "streamed after resident",
-    "resident after streamed",
-    "weights in the last rows of the store",
-    "rows beyond the end of the ring",
-    "raster list replayed",
-    "raster list overflows",
-    "a second segment",
-    "currents at their limit",
-    *WINDOW_BINS,
-    "abort in a load",
-    *(f"error {code.name.lower()}" for code in ErrorCode if code != ErrorCode.NONE),
-    "run after an error, without reset",
-    "run after an abort, without reset",
-    "reset in a run",
-)
+BINS = tuple(name for names in GROUPS.values() for name in names)
+
+
+def document() -> str:
+    """The list as a Markdown page."""
+    lines = [
+        "# Coverage",
+        "",
+        f"The {len(BINS)} bins of the core's bench, written by `python -m lifarray.sim.coverage`. Each must be hit in the quick tests",
+        "(`tests/sim/test_core.py`); `lifarray simulate core --json` counts the hits of a run.",
+    ]
+    for group, names in GROUPS.items():
+        lines += ["", f"## {group[0].upper()}{group[1:]}", "", *(f"- {name}" for name in names)]
+    return "\n".join(lines) + "\n"
 
 
 class Coverage:
@@ -96,7 +131,7 @@ class Coverage:
             raise KeyError(f"{name!r} is no bin")
         self.hits[name] += 1
 
-    def network(self, n_layers, n_samples, n_steps, spikes, config: CoreConfig, paused):
+    def network(self, n_layers, n_samples, n_steps, spikes, config: CoreConfig, paused, counters):
         """What a whole run was like."""
         at_once = max(1, SLOTS // n_steps)
         used = min(at_once, n_samples) * n_steps
@@ -118,6 +153,13 @@ class Coverage:
             "bus paused": paused,
             "bus not paused": not paused,
             f"bus of {config.bus_bits} bits": True,
+            f"{config.ways} ways": True,
+            "several blocks of lanes": config.lanes > BLOCK_LANES,
+            "one group of fire units": config.groups == 1,
+            "several groups of fire units": config.groups > 1,
+            "cycles that wait for weights": counters["stalls_weight"] > 0,
+            "cycles that wait for input": counters["stalls_input"] > 0,
+            "cycles that wait for fire": counters["stalls_fire"] > 0,
         }
         self._hit_all(cases)
 
@@ -151,6 +193,7 @@ class Coverage:
             "one memory port": config.ports == 1,
             "two memory ports": config.ports == 2,
             "rows of which the second port has no part": config.ports == 2 and layer.weight_bits < config.weight_bits and not resident,
+            "a raster of several stripes over two ports": config.ports == 2 and layer.fan_in > STRIPE_WORDS,
             "streamed weights": not resident,
             "resident weights": resident,
             "rows beyond the end of the ring": not resident and tiles * max(map(sum, active)) > config.ring_rows,
@@ -181,3 +224,7 @@ class Coverage:
         for name, happened in cases.items():
             if happened:
                 self.hit(name)
+
+
+if __name__ == "__main__":
+    print(document(), end="")

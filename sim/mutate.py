@@ -2,47 +2,93 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from lifarray.golden.errors import UserError
+from lifarray.golden.errors import ToolError, UserError
 
 from . import runner
+from .mechanical import NETLIST_OF, changes_nothing, is_noticed, mechanical
 from .mutants import MUTANTS, Mutant
+
+__all__ = ["Mutant", "Verdict", "check_list", "judge", "mechanical", "planted", "select", "stop"]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGES = ("golden", "hw", "sim", "host")
 
 GOLDEN_TESTS = [f"tests/golden/test_{name}.py" for name in ("lif", "encode", "network", "registers", "program")]
+
+UNITS = {
+    "array": ["array"],
+    "axi3_bridge": ["bridge"],
+    "bits": ["window"],
+    "fetch": ["scanner"],
+    "fire": ["fire"],
+    "lif": ["lif", "fire"],
+    "lite_decoder": ["memory"],
+    "local_memory": ["memory"],
+    "output": ["output", "fire"],
+    "reader": ["reader"],
+    "register_slice": ["slice"],
+    "registers": ["registers"],
+    "rows": ["rows"],
+    "sequencer": ["sequencer"],
+    "serial_bridge": ["serial"],
+    "store": ["rows"],
+    "stripes": ["stripes"],
+    "uart": ["serial"],
+    "window": ["window"],
+    "windows": ["reader", "writer"],
+    "address": ["reader", "writer", "scanner"],
+    "writer": ["writer"],
+}
+"""Parts whose benches meet a bug in a file of ``hw/`` first."""
+
 PROVED = ("array", "fire", "lif", "reader", "registers", "sequencer", "window", "writer")
-"""Files of ``hw/`` whose own proofs come first."""
+"""Files of ``hw/`` whose own proofs come next."""
+
+CORE = "tests/sim/test_core.py"
 
 NO_TESTS = 5
 """Pytest's exit status where it selected no test, as where a simulator is not installed."""
 
-TIMEOUT_S = 600
+TIMEOUT_S = 300
+"""For one test; without a bug none comes near."""
 
 
 def stages(mutant: Mutant | None):
     """Arguments of pytest, quickest first; a mutant is done with at the first test that fails."""
     folder, _, name = (mutant.file if mutant else "").partition("/")
-    core = "tests/sim/test_core.py"
+    part = name.removesuffix(".py")
+    has_icarus = runner.icarus_of_system() is not None
+    first = []
     if folder != "hw":
-        yield GOLDEN_TESTS
-    if folder != "golden":
-        yield ["tests/hw/test_bits.py", "tests/hw/test_lif.py"]
-        part = name.removesuffix(".py")
-        if part in PROVED and find_spec("pyosys") is not None:
-            yield ["tests/sim/test_formal.py", "-k", f"holds and {part}"]
-    if runner.icarus_of_system() is not None:
-        yield [f"{core}::test_core_soon"]
-        yield [f"{core}::test_small_cores_cover_every_bin"]
-    yield [core]
+        first += GOLDEN_TESTS
+    if part == "bits":
+        first.append("tests/hw/test_bits.py")
+    if has_icarus:
+        first += [f"tests/sim/test_units.py::test_part[{unit}]" for unit in UNITS.get(part, ())] if folder == "hw" else []
+    if folder == "hw" and part in PROVED and find_spec("pyosys") is not None:
+        from .formal import PROOFS
+
+        first += [f"tests/sim/test_formal.py::test_proof_holds[{proof.name}]" for proof in PROOFS if proof.group == part and proof.quick]
+    # Each call of pytest takes seconds to begin.
+    if first:
+        yield first
+    if folder != "golden" and not has_icarus:
+        yield ["tests/sim/test_units.py"]
+    if has_icarus:
+        yield [f"{CORE}::test_core_soon"]
+        yield [f"{CORE}::test_small_cores_cover_every_bin"]
+    yield [CORE]
 
 
 @dataclass(frozen=True)
@@ -55,11 +101,37 @@ class Verdict:
     killed_by : str or None
         The test that failed; None if all passed.
     seconds : float
+    changes_nothing : bool
+        No input tells it from the original, as was proved: no test can notice it.
     """
 
     mutant: Mutant
     killed_by: str | None
     seconds: float
+    changes_nothing: bool = False
+
+    @property
+    def noticed(self) -> bool:
+        return self.killed_by is not None or self.changes_nothing
+
+    @property
+    def fate(self) -> str:
+        if self.changes_nothing:
+            return "changes nothing, as is proved"
+        return f"killed by {self.killed_by}" if self.killed_by else "SURVIVED"
+
+    def as_dict(self) -> dict:
+        """One line of a file of results."""
+        fields = {**self.mutant._asdict(), "killed_by": self.killed_by, "seconds": round(self.seconds, 1)}
+        return {**fields, "changes_nothing": True} if self.changes_nothing else fields
+
+    @classmethod
+    def from_dict(cls, fields: dict) -> "Verdict":
+        """What `as_dict` made; raises KeyError or TypeError for anything else."""
+        fields = dict(fields)
+        verdict = {name: fields.pop(name) for name in ("killed_by", "seconds")}
+        verdict["changes_nothing"] = fields.pop("changes_nothing", False)
+        return cls(Mutant(**fields), **verdict)
 
 
 def check_list():
@@ -89,8 +161,9 @@ def select(names=(), sample=0, seed=0):
     return list(MUTANTS)
 
 
-def judge(mutant: Mutant | None) -> Verdict:
-    """Run the suite on a copy of the project with one bug planted, or none.
+@contextmanager
+def planted(mutant: Mutant | None):
+    """A copy of the project with one bug planted, or none: its folder, and the environment to run it in.
 
     Raises
     ------
@@ -99,23 +172,72 @@ def judge(mutant: Mutant | None) -> Verdict:
     """
     if not (REPOSITORY / "tests").is_dir():
         raise UserError("mutants are planted in a checkout of the project: this is an installed package")
-    begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="lifarray-mutant-") as temporary:
         root = Path(temporary)
         for package in PACKAGES:
             shutil.copytree(REPOSITORY / package, root / "lifarray" / package, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copytree(REPOSITORY / "tests", root / "tests", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(REPOSITORY / "pyproject.toml", root)
-        if mutant:
-            path = root / "lifarray" / mutant.file
-            path.write_text(path.read_text().replace(mutant.old, mutant.new))
         path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
-        environment = {**os.environ, "PYTHONPATH": path, "LIFARRAY_CACHE_DIR": str(root / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+        if mutant:
+            source = root / "lifarray" / mutant.file
+            source.write_text(source.read_text().replace(mutant.old, mutant.new))
+            if mutant.file.startswith("hw/"):
+                # Nobody will ask for these builds again. A wrong model runs on those of the right core.
+                environment["LIFARRAY_CACHE_DIR"] = str(root / "cache")
+        yield root, environment
+
+
+def judge(mutant: Mutant | None) -> Verdict:
+    """Run the suite on a copy of the project with one bug planted, or none.
+
+    Raises
+    ------
+    UserError
+        See `planted`.
+    """
+    begin = time.monotonic()
+    if mutant and mutant.file.startswith(NETLIST_OF):
+        unit = mutant.file.removeprefix(NETLIST_OF)
+        if is_noticed(mutant):
+            return Verdict(mutant, f"lifarray simulate {unit}", time.monotonic() - begin)
+        return Verdict(mutant, None, time.monotonic() - begin, changes_nothing(mutant))
+    with planted(mutant) as (root, environment):
         for stage in stages(mutant):
             command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not long", "-o", f"timeout={TIMEOUT_S}", *stage]
-            result = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
-            if result.returncode not in (0, NO_TESTS):
-                lines = [line for line in result.stdout.splitlines() if line.startswith(("FAILED tests", "ERROR tests"))]
-                killed_by = lines[0].split(" ")[1] if lines else f"{stage[0]} (exit {result.returncode})"
+            code, output = _run(command, cwd=root, env=environment)
+            if code not in (0, NO_TESTS):
+                lines = [line for line in output.splitlines() if line.startswith(("FAILED tests", "ERROR tests"))]
+                killed_by = lines[0].split(" ")[1] if lines else f"{stage[0]} (exit {code})"
                 return Verdict(mutant, killed_by, time.monotonic() - begin)
     return Verdict(mutant, None, time.monotonic() - begin)
+
+
+_stopped = threading.Event()
+_running = set()
+
+
+def stop():
+    """End what other threads are judging."""
+    _stopped.set()
+    for process in list(_running):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _run(command, **options):
+    """Exit status and output of a command, which `stop` ends."""
+    if _stopped.is_set():
+        raise ToolError("stopped")
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, **options
+    )
+    _running.add(process)
+    try:
+        output, _ = process.communicate()
+    finally:
+        _running.discard(process)
+    if _stopped.is_set():
+        raise ToolError("stopped")
+    return process.returncode, output

@@ -9,6 +9,8 @@ from cocotb.triggers import RisingEdge
 from lifarray.golden.config import SLOTS, CoreConfig
 from lifarray.golden.network import Network
 
+COMPARED = ("vmem", "spike", "saturated")
+
 
 class Place(NamedTuple):
     """Where in a run a cycle of the trace belongs."""
@@ -43,18 +45,19 @@ def order_of_steps(network: Network, config: CoreConfig, n_samples: int, n_steps
 class Scoreboard:
     """Compares the trace of a core with the golden model as it runs.
 
-    The first mismatch stops the test, with layer, neuron, sample, step, both values, and the command
-    that replays it.
+    The first mismatch stops the test, with layer, neuron, sample, step, what was found and expected of
+    vmem, spike and saturation, the seed, and the command that replays it.
 
     Members
     -------
     compared : int, neuron steps compared so far
     """
 
-    def __init__(self, dut, config: CoreConfig, replay: str):
+    def __init__(self, dut, config: CoreConfig, seed: int, replay: str):
         self._dut = dut
         self._config = config
-        self._replay = replay
+        waves = replay.partition("--waves ")[2].partition(" ")[0]
+        self._replay = f"seed {seed}; replay with waves: {replay}; open them: surfer {waves}, or gtkwave {waves}"
         self._expected = None
         self.compared = 0
         cocotb.start_soon(self._watch())
@@ -65,7 +68,7 @@ class Scoreboard:
         inputs = spikes
         for layer in network.layers:
             steps = list(layer.steps(inputs, network.vmem_bits))
-            traces.append([np.stack([getattr(step, name) for step in steps], axis=1) for name in ("vmem", "spike", "saturated")])
+            traces.append([np.stack([getattr(step, name) for step in steps], axis=1) for name in COMPARED])
             inputs = traces[-1][1]
         n_samples, n_steps, _ = spikes.shape
         places = order_of_steps(network, self._config, n_samples, n_steps)
@@ -79,7 +82,7 @@ class Scoreboard:
         """Fail unless all that was expected was seen."""
         missing = next(self._expected[2], None)
         if missing is not None:
-            raise AssertionError(f"the run ended before {missing}; replay: {self._replay}")
+            raise AssertionError(f"the run ended before {missing}; {self._replay}")
 
     async def _watch(self):
         dut = self._dut
@@ -98,7 +101,7 @@ class Scoreboard:
         network, traces, places = self._expected
         place = next(places, None)
         if place is None:
-            raise AssertionError(f"more steps than the run has; replay: {self._replay}")
+            raise AssertionError(f"more steps than the run has; {self._replay}")
         dut = self._dut
         # One group is numbered with no bits, and Icarus shows such a signal as unknown.
         group = int(dut.trace_group.value) if config.groups > 1 else 0
@@ -108,27 +111,27 @@ class Scoreboard:
         if n_steps <= SLOTS:
             slot += place.sample % (SLOTS // n_steps) * n_steps
         if found_place != (place.group, slot):
-            self._fail(network, place, None, "group and slot", found_place, (place.group, slot))
+            self._fail(network, place, None, f"group and slot are {found_place}, must be {(place.group, slot)}")
         first = place.tile * config.lanes + place.group * config.fire_units
         n = min(config.fire_units, network.layers[place.layer].n_neurons - first)
         if n <= 0:
             return
-        vmem, spike, saturated = (trace[place.sample, place.step, first : first + n] for trace in traces[place.layer])
+        here = (place.sample, place.step, slice(first, first + n))
+        expected = {name: trace[here].astype(int).tolist() for name, trace in zip(COMPARED, traces[place.layer])}
         found = {
             "vmem": _fields(int(dut.trace_vmem.value), config.vmem_bits, n, signed=True),
             "spike": _fields(int(dut.trace_spike.value), 1, n),
             "saturated": _fields(int(dut.trace_saturated.value), 1, n),
         }
-        for name, expected in (("vmem", vmem), ("spike", spike), ("saturated", saturated)):
-            for u in range(n):
-                if found[name][u] != int(expected[u]):
-                    self._fail(network, place, first + u, name, found[name][u], int(expected[u]))
+        if found != expected:
+            u = next(u for u in range(n) if any(found[name][u] != expected[name][u] for name in COMPARED))
+            values = ", ".join(f"{name} is {found[name][u]}, must be {expected[name][u]}" for name in COMPARED)
+            self._fail(network, place, first + u, values)
         self.compared += n
 
-    def _fail(self, network, place, neuron, what, found, expected):
+    def _fail(self, network, place, neuron, values):
         raise AssertionError(
-            f"layer {network.layers[place.layer].name}, neuron {neuron}, sample {place.sample}, step {place.step}: "
-            f"{what} is {found}, must be {expected}; replay: {self._replay}"
+            f"layer {network.layers[place.layer].name}, neuron {neuron}, sample {place.sample}, step {place.step}: {values}; {self._replay}"
         )
 
 

@@ -1,13 +1,7 @@
-"""The verification status, as a Markdown table, from what the commands left.
-
-    lifarray simulate core --core all --json > coverage.json
-    lifarray prove --json > proofs.json
-    lifarray mutate --results mutants.jsonl
-    python -m lifarray.sim.status coverage.json proofs.json mutants.jsonl
-"""
+"""The verification status, as a Markdown table, from what the commands left in a folder of results."""
 
 import json
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from lifarray.golden.errors import UserError
@@ -15,67 +9,142 @@ from lifarray.golden.errors import UserError
 from .coverage import BINS
 from .formal import PROOFS
 from .mutants import MUTANTS
+from .mutate import Verdict
+
+RESULTS = Path(__file__).with_name("results")
+
+FILES = {
+    "units.json": "lifarray simulate units --simulator verilator --seeds 20 --json > sim/results/units.json",
+    "core.json": "lifarray simulate core --core all --seeds 20 --json > sim/results/core.json",
+    "proofs.json": "lifarray prove --json > sim/results/proofs.json",
+    "mutants.jsonl": "lifarray mutate --results sim/results/mutants.jsonl",
+    "mechanical.jsonl": "lifarray mutate --mechanical 5 --results sim/results/mechanical.jsonl",
+}
+"""What a folder of results holds, and how it is made."""
+
+BEGIN, END = "<!-- written by lifarray status -->", "<!-- end of status -->"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A line of the table: files, and the parts in `UNITS` whose benches are theirs."""
+
+    files: tuple
+    units: tuple = ()
+
+
+def _block(files, units=""):
+    return Block(tuple(files.split()), tuple(units.split()))
+
 
 BLOCKS = {
-    # block: (its files, benches)
-    "LIF step": ("hw/lif", "unit, core"),
-    "array": ("hw/array hw/bits", "unit of `bits.py`, core"),
-    "window": ("hw/window", "core"),
-    "scanner": ("hw/fetch", "core"),
-    "rows, store": ("hw/rows hw/store", "core"),
-    "fire, output": ("hw/fire hw/output", "core"),
-    "memory ports": ("hw/reader hw/writer hw/fifo hw/windows hw/address", "core"),
-    "sequencer": ("hw/sequencer", "core"),
-    "registers": ("hw/registers", "core"),
-    "whole core": ("hw/core", "core"),
-    "golden model": ("golden/lif golden/network golden/encode golden/program", "unit"),
+    "LIF step": _block("hw/lif", "lif"),
+    "array": _block("hw/array hw/bits", "array"),
+    "window": _block("hw/window", "window"),
+    "rows, store": _block("hw/rows hw/store", "rows"),
+    "scanner": _block("hw/fetch", "scanner"),
+    "stripes": _block("hw/stripes", "stripes"),
+    "fire, output": _block("hw/fire hw/output", "fire output"),
+    "memory ports": _block("hw/reader hw/writer hw/fifo hw/windows hw/address", "reader writer"),
+    "sequencer": _block("hw/sequencer", "sequencer"),
+    "registers": _block("hw/registers", "registers"),
+    "register slices": _block("hw/register_slice", "slice"),
+    "bridge from AXI3": _block("hw/axi3_bridge", "bridge"),
+    "local memory": _block("hw/local_memory hw/lite_decoder", "memory"),
+    "serial line": _block("hw/uart hw/serial_bridge", "serial"),
+    "whole core": _block("hw/core"),
+    "golden model": _block("golden/lif golden/network golden/encode golden/program"),
 }
 """A group of proofs counts for the file of its name."""
 
 
-def table(coverage: dict, proofs: list, mutants: list) -> str:
-    """Markdown: a line a block.
+@dataclass(frozen=True)
+class Results:
+    """What the commands left.
 
-    Parameters
-    ----------
-    coverage : dict
-        Bin to hits.
-    proofs : list of dict
-        As ``lifarray prove --json`` prints them.
-    mutants : list of dict
-        Lines of the file of ``lifarray mutate --results``.
+    Members
+    -------
+    units, core : dict, as ``lifarray simulate … --json`` prints them
+    proofs : list of dict, as ``lifarray prove --json`` does
+    mutants, mechanical : list of Verdict
     """
-    outcomes = {proof["name"]: proof["result"] == "proved" and all(proof["covers"].values()) for proof in proofs}
-    fates = {mutant["name"]: mutant["killed_by"] for mutant in mutants}
-    lines = ["| block | benches | proofs | planted bugs noticed |", "|---|---|---|---|"]
-    for block, (files, benches) in BLOCKS.items():
-        paths = files.split()
-        mine = [proof.name for proof in PROOFS if f"hw/{proof.group}" in paths]
-        proved = sum(outcomes.get(name, False) for name in mine)
-        planted = [mutant.name for mutant in MUTANTS if mutant.file.removesuffix(".py") in paths]
-        tried = [name for name in planted if name in fates]
-        noticed = sum(fates[name] is not None for name in tried)
-        bugs = f"{noticed} of {len(tried)}" + (f" ({len(planted)} in the list)" if len(tried) < len(planted) else "")
-        lines.append(f"| {block} | {benches} | {f'{proved} of {len(mine)}' if mine else '-'} | {bugs} |")
-    hit = sum(bool(coverage.get(name)) for name in BINS)
-    lines += ["", f"Coverage of the core bench: {hit} of {len(BINS)} bins."]
+
+    units: dict
+    core: dict
+    proofs: list
+    mutants: list
+    mechanical: list
+
+
+def load(folder: Path) -> Results:
+    """The results in a folder; UserError if one is missing or is something else."""
+    texts = {}
+    for name, command in FILES.items():
+        try:
+            texts[name] = (Path(folder) / name).read_text()
+        except OSError:
+            raise UserError(f"{Path(folder) / name} is missing: {command}") from None
+    try:
+        units, core, proofs = (json.loads(texts[f"{name}.json"]) for name in ("units", "core", "proofs"))
+        _ = [(run["seeds"], run["seed"]) for run in (units, core)], core["coverage"].items()
+        _ = [(proof["name"], proof["result"], proof["covers"].values()) for proof in proofs]
+        verdicts = [[Verdict.from_dict(json.loads(line)) for line in texts[f"{name}.jsonl"].splitlines()] for name in ("mutants", "mechanical")]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{folder}: not what the commands print ({error!r})") from None
+    return Results(units, core, proofs, *verdicts)
+
+
+def table(results: Results) -> str:
+    """Markdown: a line a block."""
+    proved = {proof["name"]: proof["result"] == "proved" and all(proof["covers"].values()) for proof in results.proofs}
+    fates = {verdict.mutant: verdict for verdict in results.mutants}
+    lines = [
+        "| block | benches | proofs | planted bugs noticed | netlist bugs noticed |",
+        "|---|---|---|---|---|",
+    ]
+    totals = [0] * 6
+    for title, block in BLOCKS.items():
+        mine = [proof.name for proof in PROOFS if f"hw/{proof.group}" in block.files]
+        planted = [mutant for mutant in MUTANTS if mutant.file.removesuffix(".py") in block.files]
+        tried = [fates[mutant] for mutant in planted if mutant in fates]
+        made = [verdict for verdict in results.mechanical if verdict.mutant.file.removeprefix("netlist of ") in block.units]
+        telling = [verdict for verdict in made if not verdict.changes_nothing]
+        counts = [
+            (sum(proved.get(name, False) for name in mine), len(mine)),
+            (sum(verdict.noticed for verdict in tried), len(planted)),
+            (sum(verdict.noticed for verdict in telling), len(telling)),
+        ]
+        totals = [total + n for total, n in zip(totals, sum(counts, ()))]
+        benches = ", ".join(f"`{unit}`" for unit in block.units) or ("`core`" if title == "whole core" else "pytest")
+        lines.append(f"| {title} | {benches} | {' | '.join(_of(*count) for count in counts)} |")
+    lines.append(f"| all | | {' | '.join(_of(*totals[i : i + 2]) for i in (0, 2, 4))} |")
+    hit = sum(bool(results.core["coverage"].get(name)) for name in BINS)
+    silent = sum(verdict.changes_nothing for verdict in results.mechanical)
+    lines += [
+        "",
+        f"Coverage of the core's bench: {hit} of {len(BINS)} bins. Seeds run without a mismatch: {_seeds(results.core)} of the whole core on "
+        f"{len(results.core.get('cores', [])) or 'all'} configurations, {_seeds(results.units)} of its parts.",
+    ]
+    if silent:
+        lines[-1] += f" {silent} more netlist bugs change nothing, as was proved."
     return "\n".join(lines)
 
 
-def main(arguments):
-    if len(arguments) != 3:
-        raise UserError("usage: python -m lifarray.sim.status coverage.json proofs.json mutants.jsonl")
-    try:
-        texts = [Path(path).read_text() for path in arguments]
-        coverage, proofs = json.loads(texts[0])["coverage"], json.loads(texts[1])
-        mutants = [json.loads(line) for line in texts[2].splitlines()]
-        print(table(coverage, proofs, mutants))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"not what the commands print: {error}") from None
+def _of(n, total):
+    return f"{n} of {total}" if total else "-"
 
 
-if __name__ == "__main__":
+def _seeds(run):
+    return f"{run['seeds']} ({run['seed']} to {run['seed'] + run['seeds'] - 1})"
+
+
+def write(page: Path, text: str):
+    """Put the table between its marks in a page; UserError if they are not there."""
     try:
-        main(sys.argv[1:])
-    except UserError as error:
-        sys.exit(f"lifarray: {error}")
+        old = Path(page).read_text()
+    except OSError as error:
+        raise UserError(f"cannot read {str(page)!r}: {error.strerror}") from None
+    if old.count(BEGIN) != 1 or old.count(END) != 1 or old.index(END) < old.index(BEGIN):
+        raise UserError(f"{page}: no place for the table, which is between the lines {BEGIN} and {END}")
+    before, rest = old.split(BEGIN)
+    Path(page).write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")

@@ -10,6 +10,24 @@ with suppress(ImportError):
     # Before any test imports pyosys, after which matplotlib's own pybind11 module does not load.
     import matplotlib.ft2font  # noqa: F401
 
+SEED = 1
+"""Of the benches that draw at random, unless told otherwise."""
+
+
+def pytest_addoption(parser):
+    parser.addoption("--seed", type=int, default=SEED, help=f"of the benches that draw at random (default: {SEED})")
+
+
+def pytest_report_header(config):
+    return f"seed of the benches: {config.getoption('--seed')} (another: --seed N)"
+
+
+@pytest.fixture(scope="session")
+def seed(request):
+    """The one number from which all benches draw."""
+    return request.config.getoption("--seed")
+
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

@@ -1,6 +1,8 @@
 """``lifarray mutate``: plant bugs, one at a time, and see which test notices."""
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from ...golden.errors import UserError
@@ -13,54 +15,65 @@ EXAMPLES = """\
   lifarray mutate --list
   lifarray mutate lif-threshold writer-half
   lifarray mutate --sample 6 --seed 2
-  lifarray mutate --results mutants.jsonl   (all: hours; run again to go on)
+  lifarray mutate --results mutants.jsonl   (all: an hour; run again to go on)
+  lifarray mutate --mechanical 5 scanner fire
 """
 
 
 def add_arguments(parser):
-    parser.add_argument("names", nargs="*", metavar="NAME", help="bugs to plant (default: all)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="bugs to plant, or, with --mechanical, parts of the core (default: all)")
     parser.add_argument("--list", action="store_true", help="say what there is to plant, and plant nothing")
     parser.add_argument("--sample", type=positive, default=0, metavar="N", help="so many, drawn at random")
+    parser.add_argument(
+        "--mechanical", type=positive, default=0, metavar="N", help="instead of the bugs in the list, N that yosys makes in the netlist of each part"
+    )
     parser.add_argument("--results", metavar="FILE", help="append each verdict to this file, and do not judge again what stands there")
-    add_seed(parser, "the sample")
+    parser.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, metavar="N", help="bugs at a time (default: one a core)")
+    add_seed(parser, "the sample, and what yosys changes")
     add_json(parser)
 
 
 def run(args):
     mutate = load_mutate()
-    chosen = mutate.select(args.names, args.sample, args.seed)
+    if args.mechanical and args.sample:
+        raise UserError("--sample draws from the list of bugs: with --mechanical, N is their number")
+    chosen = mutate.mechanical(args.names, args.mechanical, args.seed) if args.mechanical else mutate.select(args.names, args.sample, args.seed)
     if args.list:
         for mutant in chosen:
             print(f"{mutant.name:<24}{mutant.file:<20}{mutant.what}")
         return 0
     done = read_results(args.results) if args.results else {}
-    verdicts = []
-    for mutant in progress(chosen, "mutants"):
-        verdict = done.get(mutant)
-        if verdict is None:
-            verdict = mutate.judge(mutant)
-            if args.results:
-                with open(args.results, "a") as file:
-                    file.write(json.dumps({**mutant._asdict(), "killed_by": verdict.killed_by, "seconds": round(verdict.seconds, 1)}) + "\n")
-        verdicts.append(verdict)
-        if not args.json:
-            fate = f"killed by {verdict.killed_by}" if verdict.killed_by else "SURVIVED"
-            print(f"{mutant.name:<24}{verdict.seconds:6.1f} s  {fate}", flush=True)
-    survivors = [verdict.mutant.name for verdict in verdicts if not verdict.killed_by]
+    verdicts = {mutant: done[mutant] for mutant in chosen if mutant in done}
+    show(args, verdicts.values())
+    with ThreadPoolExecutor(args.jobs) as pool:
+        tasks = [pool.submit(mutate.judge, mutant) for mutant in chosen if mutant not in done]
+        try:
+            for task in progress(as_completed(tasks), "mutants", total=len(tasks)):
+                verdict = task.result()
+                verdicts[verdict.mutant] = verdict
+                if args.results:
+                    with open(args.results, "a") as file:
+                        file.write(json.dumps(verdict.as_dict()) + "\n")
+                show(args, [verdict])
+        except BaseException:
+            # What is under way need not go on.
+            pool.shutdown(wait=False, cancel_futures=True)
+            mutate.stop()
+            raise
+    ordered = [verdicts[mutant] for mutant in chosen]
+    survivors = [verdict.mutant.name for verdict in ordered if not verdict.noticed]
     if args.json:
-        print_json(
-            {
-                "planted": len(verdicts),
-                "survivors": survivors,
-                "mutants": [
-                    {"name": v.mutant.name, "file": v.mutant.file, "what": v.mutant.what, "killed_by": v.killed_by, "seconds": round(v.seconds, 1)}
-                    for v in verdicts
-                ],
-            }
-        )
+        print_json({"planted": len(ordered), "survivors": survivors, "mutants": [verdict.as_dict() for verdict in ordered]})
     else:
-        print(f"\n{len(verdicts) - len(survivors)} of {len(verdicts)} planted bugs were noticed")
+        print(f"\n{len(ordered) - len(survivors)} of {len(ordered)} planted bugs were noticed")
     return 1 if survivors else 0
+
+
+def show(args, verdicts):
+    if args.json:
+        return
+    for verdict in verdicts:
+        print(f"{verdict.mutant.name:<24}{verdict.seconds:6.1f} s  {verdict.fate}", flush=True)
 
 
 def read_results(path):
@@ -71,10 +84,8 @@ def read_results(path):
     try:
         lines = path.read_text().splitlines() if path.exists() else []
         for line in lines:
-            fields = json.loads(line)
-            killed_by, seconds = fields.pop("killed_by"), fields.pop("seconds")
-            mutant = mutate.Mutant(**fields)
-            results[mutant] = mutate.Verdict(mutant, killed_by, seconds)
+            verdict = mutate.Verdict.from_dict(json.loads(line))
+            results[verdict.mutant] = verdict
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"--results {path}: not a file of verdicts ({error})") from None
     return results

@@ -1,4 +1,4 @@
-"""``lifarray simulate``: a network on the simulated core, or the core's bench, every spike checked."""
+"""``lifarray simulate``: a network on the simulated core, or the benches of the core and of its parts, every spike checked."""
 
 from collections import Counter
 from math import gcd
@@ -9,7 +9,7 @@ from ...golden.config import CONFIGS
 from ...golden.encode import poisson
 from ...golden.errors import UserError
 from ...golden.progress import progress
-from ..lazy import load_bench, load_random_networks, load_sim
+from ..lazy import load_bench, load_random_networks, load_sim, load_units
 from ..networks import load_network
 from ..options import DEFAULT_CONFIG, add_config, add_json, add_network, add_seed, add_simulator, positive
 from ..output import print_json, require_writable
@@ -26,23 +26,29 @@ EXAMPLES = """\
   lifarray simulate core --core all --seeds 20 --seed 1000   (hours)
   lifarray simulate core --core wide --test random_networks --max-size 800 --max-steps 200
   lifarray simulate core --simulator icarus --test random_networks --waves run.fst
+  lifarray simulate window --seed 3 --waves window.fst
+  lifarray simulate units --seeds 20 --simulator verilator
+  lifarray simulate --list
 """
 
 BENCHES = {
     "network": {"network": None, "random": False, "samples": 1, "config": DEFAULT_CONFIG, "lanes": None},
     "core": {"core": "plain", "test": None, "count": 10, "seeds": 1, "max_size": None, "max_steps": None, "waves": None},
+    "part": {"count": 10, "seeds": 1, "waves": None},
 }
-"""The options that one bench has and the other has not, with their defaults: none is ignored in silence."""
+"""The options that one kind of bench has and another has not, with their defaults: none is ignored in silence."""
 
 
 def add_arguments(parser):
     parser.add_argument(
         "bench",
         nargs="?",
-        choices=BENCHES,
         default="network",
-        help="network: one network on random input (default); core: random networks, every register, every error, recovery",
+        metavar="BENCH",
+        help="network: one network on random input (default); core: random networks, every register, every error, recovery; "
+        "units: all parts of the core; or one part by its name",
     )
+    parser.add_argument("--list", action="store_true", help="say which benches and cores there are, and run none")
     which = parser.add_mutually_exclusive_group()
     add_network(which)
     which.add_argument("--random", action="store_true", help="a small random network, drawn from the seed")
@@ -52,25 +58,58 @@ def add_arguments(parser):
     add_simulator(parser)
     add_seed(parser, "input and random network")
     add_json(parser)
+    both = parser.add_argument_group("of the benches of the core and of its parts")
+    both.add_argument("--count", type=positive, metavar="N", help="random networks to run, or how much else to try (default: 10)")
+    both.add_argument("--seeds", type=positive, metavar="N", help="run so many seeds, from --seed on (default: 1)")
+    both.add_argument("--waves", metavar="FILE", help="write waves: FST on Icarus, VCD on Verilator; GTKWave and Surfer open both")
     core = parser.add_argument_group("of the bench 'core'")
     core.add_argument("--core", metavar="NAME", help="which core to build, or all (default: plain)")
     core.add_argument("--test", metavar="NAME", help="one test only (default: all)")
-    core.add_argument("--count", type=positive, metavar="N", help="random networks to run (default: 10)")
-    core.add_argument("--seeds", type=positive, metavar="N", help="run so many seeds, from --seed on (default: 1)")
     core.add_argument("--max-size", type=positive, metavar="N", help="neurons of the largest random layer, up to 800 (default: 8 tiles, at most 40)")
     core.add_argument("--max-steps", type=positive, metavar="T", help="steps of the longest random run, up to 200 (default: drawn, up to 140)")
-    core.add_argument("--waves", metavar="FILE", help="write waves: FST on Icarus, VCD on Verilator; GTKWave and Surfer open both")
 
 
 def run(args):
+    if args.list:
+        return list_benches(args)
+    kind = args.bench if args.bench in BENCHES else "part"
+    mine = BENCHES[kind]
     for bench, options in BENCHES.items():
-        for name, default in options.items():
-            if getattr(args, name) in (None, False):
-                setattr(args, name, default)
-            elif bench != args.bench:
+        for name in options:
+            if name not in mine and getattr(args, name) not in (None, False):
                 option = f"--{name.replace('_', '-')}"
                 raise UserError(f"{option} is of the bench {bench!r} and does nothing in {args.bench!r}: lifarray simulate {bench} {option} …")
-    return run_core(args) if args.bench == "core" else run_one_network(args)
+    for name, default in mine.items():
+        if getattr(args, name) in (None, False):
+            setattr(args, name, default)
+    return {"network": run_one_network, "core": run_core, "part": run_part}[kind](args)
+
+
+def list_benches(args):
+    units, cores = load_units().UNITS, load_bench().CORES
+    if args.json:
+        print_json({"parts": {name: unit.what for name, unit in units.items()}, "cores": list(cores)})
+        return
+    rows = [["network", "one network on random input"], ["core", f"the whole core; --core: {', '.join(cores)}"], ["units", "all parts"]]
+    print_table(["bench", "what"], rows + [[name, unit.what] for name, unit in units.items()])
+
+
+def run_part(args):
+    units = load_units()
+    if args.waves is not None:
+        require_writable(args.waves, "--waves")
+        if args.seeds > 1:
+            raise UserError("--waves holds one run: give one seed")
+    if args.bench not in (*units.UNITS, units.ALL):
+        raise UserError(f"unknown bench {args.bench!r}: lifarray simulate --list lists them")
+    seeds = range(args.seed, args.seed + args.seeds)
+    for seed in progress(seeds, "seeds") if args.seeds > 1 else seeds:
+        units.run_unit_bench(args.bench, seed, simulator=args.simulator, count=args.count, waves=args.waves)
+        if not args.json:
+            print(f"{args.bench}, seed {seed}: all tests passed", flush=True)
+    if args.json:
+        print_json({"bench": args.bench, "seed": args.seed, "seeds": args.seeds, "passed": True})
+    return 0
 
 
 def run_core(args):

@@ -1,10 +1,15 @@
 """The judge of planted bugs, and a sample of them; `lifarray mutate` plants them all."""
 
+from importlib.util import find_spec
+
 import pytest
 
 from lifarray.golden.errors import UserError
 from lifarray.host import cli
-from lifarray.sim import mutate, runner
+from lifarray.sim import mechanical, mutate, runner
+from lifarray.sim.units import UNITS
+
+needs_yosys = pytest.mark.skipif(find_spec("pyosys") is None, reason="pyosys is not installed")
 
 
 def test_every_place_still_stands_in_the_source():
@@ -53,8 +58,36 @@ def test_results_are_kept_and_not_judged_again(tmp_path, monkeypatch, capsys):
     assert cli.main(["mutate", "lif-rounding", "--results", results]) == 2
 
 
-def test_proofs_of_a_part_come_before_the_core():
+def test_the_bench_and_the_proofs_of_a_part_come_before_the_core():
     [mutant] = mutate.select(["window-credit"])
     stages = list(mutate.stages(mutant))
+    assert any("test_proof_holds[window-release]" in test for test in stages[0])
     assert stages[-1] == ["tests/sim/test_core.py"]
     assert not any("golden" in stage[0] for stage in stages)
+
+
+def test_every_part_with_bugs_has_a_bench_that_meets_them():
+    parts = {mutant.file.removeprefix("hw/").removesuffix(".py") for mutant in mutate.MUTANTS if mutant.file.startswith("hw/")}
+    assert parts - {"core"} <= set(mutate.UNITS)
+    assert {unit for units in mutate.UNITS.values() for unit in units} <= set(UNITS)
+
+
+@needs_yosys
+def test_yosys_makes_bugs_that_the_bench_of_a_part_notices():
+    mutants = mutate.mechanical(["stripes"], 2, seed=3)
+    assert [mutant.file for mutant in mutants] == ["netlist of stripes"] * 2
+    assert mutate.mechanical(["stripes"], 2, seed=3) == mutants != mutate.mechanical(["stripes"], 2, seed=4)
+    assert all(mutate.judge(mutant).killed_by for mutant in mutants)
+
+
+@needs_yosys
+def test_a_change_that_no_input_tells_is_proved_to_be_none():
+    """Nor where the change is none."""
+    [mutant] = mutate.mechanical(["stripes"], 1, seed=3)
+    assert not mechanical.changes_nothing(mutant)
+    assert mechanical.changes_nothing(mutant._replace(new="mutate -mode none -module top "))
+
+
+def test_unknown_parts_have_no_netlist():
+    with pytest.raises(UserError, match="unknown part 'gearbox'"):
+        mutate.mechanical(["gearbox"], 2)

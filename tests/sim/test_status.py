@@ -1,33 +1,81 @@
 """The verification table counts what the results say."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from lifarray.golden.errors import UserError
+from lifarray.host import cli
 from lifarray.sim import mutate, status
 from lifarray.sim.coverage import BINS
+from lifarray.sim.mutants import MUTANTS, Mutant
+from lifarray.sim.units import UNITS
 
 
-def test_table_counts():
+@pytest.fixture
+def results(tmp_path):
+    """A folder in which some things went well."""
+    bugs = [mutant for mutant in MUTANTS if mutant.file == "hw/window.py"]
+    verdicts = [mutate.Verdict(bugs[0], "a test", 1.0), mutate.Verdict(bugs[1], None, 2.0)]
+    made = [Mutant(f"window-0-{k}of3", "netlist of window", "", "mutate", "") for k in (1, 2, 3)]
+    mechanical = [mutate.Verdict(made[0], "a test", 1.0), mutate.Verdict(made[1], None, 1.0), mutate.Verdict(made[2], None, 1.0, True)]
     proofs = [
         {"name": "window-one-way", "result": "proved", "covers": {"a": 3}},
         {"name": "window-two-ways", "result": "proved", "covers": {"a": None}},
     ]
-    mutants = [{"name": "window-credit", "killed_by": "a test"}, {"name": "window-closed", "killed_by": None}]
-    text = status.table({BINS[0]: 2, BINS[1]: 0}, proofs, mutants)
+    files = {
+        "units.json": json.dumps({"seed": 1, "seeds": 20, "passed": True}),
+        "core.json": json.dumps({"seed": 5, "seeds": 3, "passed": True, "coverage": {BINS[0]: 2, BINS[1]: 0}}),
+        "proofs.json": json.dumps(proofs),
+        "mutants.jsonl": "".join(json.dumps(verdict.as_dict()) + "\n" for verdict in verdicts),
+        "mechanical.jsonl": "".join(json.dumps(verdict.as_dict()) + "\n" for verdict in mechanical),
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def test_table_counts(results, capsys):
+    assert cli.main(["status", "--results", str(results)]) == 0
+    text = capsys.readouterr().out
     n_proofs = sum(proof.group == "window" for proof in status.PROOFS)
-    n_mutants = sum(mutant.file == "hw/window.py" for mutant in mutate.MUTANTS)
-    assert f"| window | core | 1 of {n_proofs} | 1 of 2 ({n_mutants} in the list) |" in text
+    n_mutants = sum(mutant.file == "hw/window.py" for mutant in MUTANTS)
+    assert f"| window | `window` | 1 of {n_proofs} | 1 of {n_mutants} | 1 of 2 |" in text
     assert f"1 of {len(BINS)} bins" in text
+    assert "3 (5 to 7) of the whole core" in text and "20 (1 to 20) of its parts" in text
+    assert "1 more netlist bugs change nothing" in text
 
 
-def test_every_mutant_and_proof_has_a_block():
-    files = " ".join(files for files, _ in status.BLOCKS.values()).split()
-    assert all(mutant.file.removesuffix(".py") in files for mutant in mutate.MUTANTS)
+def test_every_mutant_proof_and_bench_has_a_block():
+    files = [file for block in status.BLOCKS.values() for file in block.files]
+    assert all(mutant.file.removesuffix(".py") in files for mutant in MUTANTS)
     assert all(f"hw/{proof.group}" in files for proof in status.PROOFS)
+    assert sorted(unit for block in status.BLOCKS.values() for unit in block.units) == sorted(UNITS)
 
 
-def test_other_files_are_refused(tmp_path):
-    path = tmp_path / "x.json"
-    path.write_text("[]")
+def test_a_page_gets_the_table(results, tmp_path, capsys):
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{status.BEGIN}\nold\n{status.END}\nafter\n")
+    for _ in range(2):
+        assert cli.main(["status", "--results", str(results), "--write", str(page)]) == 0
+    text = status.table(status.load(results))
+    assert page.read_text() == f"before\n{status.BEGIN}\n{text}\n{status.END}\nafter\n"
+    page.write_text("nothing")
+    assert cli.main(["status", "--results", str(results), "--write", str(page)]) == 2
+
+
+def test_other_files_are_refused(results):
+    (results / "core.json").write_text("[]")
     with pytest.raises(UserError, match="not what the commands print"):
-        status.main([path] * 3)
+        status.load(results)
+    (results / "core.json").unlink()
+    with pytest.raises(UserError, match="core.json is missing: lifarray simulate core"):
+        status.load(results)
+
+
+def test_the_readme_has_the_table_of_the_results_here():
+    page = Path(status.__file__).parent.parent / "README.md"
+    if not page.exists():
+        pytest.skip("an installed package has no README")
+    assert status.table(status.load(status.RESULTS)) in page.read_text(), "lifarray status --write README.md"

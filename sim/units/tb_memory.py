@@ -1,0 +1,116 @@
+"""A local memory and the way to it: random bursts from both sides, against a copy in Python."""
+
+import logging
+
+import cocotb
+import numpy as np
+from cocotb.triggers import gather
+from cocotbext.axi import AxiBus, AxiMaster, AxiResp
+
+from lifarray.golden.registers import LOCAL_MEMORY_BASE, PAGE_BITS
+
+from .part import settings, with_all_variants
+
+PAGE = 1 << PAGE_BITS
+BLOCK = 1024
+
+
+def pauses(rng, share):
+    while True:
+        yield bool(rng.random() < share)
+
+
+def manager(part, port) -> AxiMaster:
+    """A manager that holds its channels back at random and sends the bursts of AXI3."""
+    result = AxiMaster(part.bus(AxiBus, port), part.clk, part.rst, max_burst_len=16)
+    write, read = result.write_if, result.read_if
+    for channel in (write.aw_channel, write.w_channel, write.b_channel, read.ar_channel, read.r_channel):
+        channel.log.setLevel(logging.WARNING)
+        draws = np.random.default_rng(int(part.rng.integers(1 << 32)))
+        channel.set_pause_generator(pauses(draws, float(part.rng.choice([0.0, 0.3, 0.8]))))
+    for half in (write, read):
+        half.log.setLevel(logging.WARNING)
+    return result
+
+
+def draw_span(rng, first, n_bytes, word):
+    """Address and length of some whole words within ``n_bytes`` from ``first`` on."""
+    length = word * int(rng.integers(1, 100))
+    return first + word * int(rng.integers(0, (n_bytes - length) // word + 1)), length
+
+
+@cocotb.test()
+async def both_sides(dut):
+    """Host and core use blocks in turn, all at once, then read each other's; the other memory too."""
+    await with_all_variants(dut, "memory", run)
+
+
+async def run(part):
+    rng, gp0, core = part.rng, manager(part, "gp0"), manager(part, "core")
+    # The last pages, on both sides of the border between two banks.
+    end = part.config * PAGE
+    copy = {first: np.zeros(BLOCK, dtype=np.uint8) for first in range(end - 2 * PAGE, end, BLOCK)}
+    low_copy = np.zeros(PAGE, dtype=np.uint8)
+    await gp0.write(0, bytes(PAGE))
+    await core.write(LOCAL_MEMORY_BASE + end - 2 * PAGE, bytes(2 * PAGE))
+
+    async def host_part(rng, blocks):
+        for _ in range(6 * settings["count"]):
+            at_low = rng.random() < 0.3
+            block = int(rng.choice(blocks))
+            memory, base, size = (low_copy, 0, PAGE) if at_low else (copy[block], LOCAL_MEMORY_BASE + block, BLOCK)
+            # Bytes at any address: the bus model drops the strobes of the others.
+            first, length = draw_span(rng, 0, size, 1)
+            if rng.random() < 0.5:
+                data = rng.integers(0, 256, length, dtype=np.uint8)
+                memory[first : first + length] = data
+                response = await gp0.write(base + first, data.tobytes(), awid=int(rng.integers(1 << 12)), size=int(rng.integers(0, 3)))
+                assert response.resp == AxiResp.OKAY
+            else:
+                response = await gp0.read(base + first, length, arid=int(rng.integers(1 << 12)), size=int(rng.integers(0, 3)))
+                assert response.data == memory[first : first + length].tobytes(), f"{base + first:#x}"
+
+    async def core_part(rng, blocks):
+        for _ in range(12 * settings["count"]):
+            block = int(rng.choice(blocks))
+            first, length = draw_span(rng, 0, BLOCK, 4)
+            place = LOCAL_MEMORY_BASE + block + first
+            if rng.random() < 0.5:
+                data = rng.integers(0, 256, length, dtype=np.uint8)
+                copy[block][first : first + length] = data
+                response = await core.write(place, data.tobytes(), awid=int(rng.integers(2)))
+                assert response.resp == AxiResp.OKAY
+            else:
+                response = await core.read(place, length, arid=int(rng.integers(2)))
+                assert response.data == copy[block][first : first + length].tobytes(), f"{place:#x}"
+
+    generators = [np.random.default_rng(int(rng.integers(1 << 32))) for _ in range(2)]
+    blocks = list(copy)
+    await gather(host_part(generators[0], blocks[0::2]), core_part(generators[1], blocks[1::2]))
+    for reader, mine in ((core, blocks[0::2]), (gp0, blocks[1::2])):
+        for block in mine:
+            found = await reader.read(LOCAL_MEMORY_BASE + block, BLOCK)
+            assert found.data == copy[block].tobytes(), f"block {block:#x} as the other side sees it"
+    assert (await gp0.read(0, PAGE)).data == low_copy.tobytes()
+
+
+@cocotb.test()
+async def beyond_the_memory(dut):
+    """The core gets an error there, and the host zeros; neither harms what is in the memory."""
+    await with_all_variants(dut, "memory", run_beyond)
+
+
+async def run_beyond(part):
+    gp0, core = manager(part, "gp0"), manager(part, "core")
+    n_bytes = part.config * PAGE
+    edges = (LOCAL_MEMORY_BASE, LOCAL_MEMORY_BASE + n_bytes - BLOCK)
+    for edge in edges:
+        await core.write(edge, b"\xa5" * BLOCK)
+    for address in (0, LOCAL_MEMORY_BASE - PAGE, LOCAL_MEMORY_BASE + n_bytes, 2 * LOCAL_MEMORY_BASE, 0xFFFF_F000):
+        assert (await core.read(address, 64)).resp == AxiResp.DECERR, f"{address:#x}"
+        assert (await core.write(address, bytes(64))).resp == AxiResp.DECERR, f"{address:#x}"
+    await gp0.write(LOCAL_MEMORY_BASE + n_bytes, b"\xff" * 64)
+    response = await gp0.read(LOCAL_MEMORY_BASE + n_bytes, 64)
+    assert (response.resp, response.data) == (AxiResp.OKAY, bytes(64))
+    for edge in edges:
+        assert (await core.read(edge, BLOCK)).data == b"\xa5" * BLOCK

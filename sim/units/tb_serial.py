@@ -1,0 +1,136 @@
+"""The serial line to AXI4-Lite, bit by bit: requests are answered, and what is no whole request is not."""
+
+import cocotb
+from cocotb.triggers import FallingEdge, Timer
+
+from lifarray.golden.serial_frame import BUS_ERROR, END, MAX_WORDS, Op, disclose, enclose, parse_answer, request
+from lifarray.sim.testbench import CLOCK_NS
+
+from .lite import LiteWords
+from .part import settings, with_all_variants
+
+DRIFT = 0.02
+"""How much faster or slower than the core's the host's clock may be."""
+
+
+@cocotb.test()
+async def requests(dut):
+    """Reads, writes and resets; noise, broken frames and short pulses between them."""
+    await with_all_variants(dut, "serial", run)
+
+
+class Line:
+    def __init__(self, part, cycles_per_bit):
+        self.part = part
+        self.bit_ps = int(1000 * CLOCK_NS * cycles_per_bit * (1 + part.rng.uniform(-DRIFT, DRIFT)))
+        self.nominal_ps = 1000 * CLOCK_NS * cycles_per_bit
+        self.received = bytearray()
+        part.rx.value = 1
+        self._task = cocotb.start_soon(self._listen())
+
+    async def send(self, data):
+        for byte in data:
+            for bit in (0, *(byte >> i & 1 for i in range(8)), 1):
+                self.part.rx.value = bit
+                await Timer(self.bit_ps, "ps")
+
+    async def _listen(self):
+        part = self.part
+        while True:
+            await FallingEdge(part.tx)
+            byte = 0
+            await Timer(self.nominal_ps * 3 // 2, "ps")
+            for i in range(8):
+                byte |= int(part.tx.value) << i
+                await Timer(self.nominal_ps, "ps")
+            assert part.tx.value == 1, "no stop bit"
+            self.received.append(byte)
+
+    async def frame(self, timeout_bits):
+        """The body of the next frame, or None."""
+        for _ in range(timeout_bits):
+            begin = 0
+            while begin < len(self.received) and self.received[begin] == END:
+                begin += 1
+            end = self.received.find(END, begin)
+            if end > begin:
+                body, self.received = disclose(bytes(self.received[begin:end])), self.received[end:]
+                return body
+            await Timer(self.nominal_ps, "ps")
+        return None
+
+    def stop(self):
+        self._task.cancel()
+
+
+async def run(part):
+    rng = part.rng
+    line = Line(part, part.config)
+    lite = LiteWords(part, "lite", 0.2)
+    lite.failing = {0x300}
+    words = {}
+    resets = 0
+
+    async def watch():
+        nonlocal resets
+        was = 0
+        while True:
+            await part.tick()
+            now = part.value("reset")
+            resets += now and not was
+            was = now
+
+    watching = cocotb.start_soon(watch())
+    sequence = 0
+    for _ in range(3 * settings["count"]):
+        sequence = (sequence + 1) % 256
+        op = Op(int(rng.choice(list(Op), p=[0.4, 0.5, 0.1])))
+        count = 1 if op == Op.RESET else int(rng.choice([1, rng.integers(1, 12)]))
+        address = 4 * int(rng.integers(0xB0, 0xC8))
+        values = [int(rng.choice([0xC0C0_DBDB, 0xDCDD_C0DB, rng.integers(1 << 32)])) for _ in range(count)]
+        places = [address + 4 * i for i in range(count)]
+        data = b"".join(value.to_bytes(4, "little") for value in values) if op == Op.WRITE else b""
+        await disturb(line, rng, request(sequence, op, address, count, data))
+        before = resets
+        await line.send(request(sequence, op, address, count, data))
+        body = await line.frame(4000)
+        answer = body and parse_answer(body, sequence, op, count)
+        assert answer, f"no answer to {op.name}, but {body}"
+        if op == Op.WRITE:
+            words.update({place: value for place, value in zip(places, values) if place not in lite.failing})
+        if op == Op.READ:
+            wanted = b"".join((0 if place in lite.failing else words.get(place, 0)).to_bytes(4, "little") for place in places)
+            got = answer[0]
+            assert got == wanted, f"{count} words from {address:#x}: {got.hex()}, must be {wanted.hex()}"
+        assert answer[1] == BUS_ERROR * (op != Op.RESET and any(place in lite.failing for place in places)), f"error {answer[1]}"
+        assert resets - before == (op == Op.RESET)
+        assert lite.words == words
+    watching.cancel()
+    line.stop()
+    lite.stop()
+
+
+async def disturb(line, rng, good):
+    """Something that must not be answered, and must not harm what comes after it."""
+    kind = rng.choice(["nothing", "crc", "short", "long", "escape", "pulse", "bytes"])
+    if kind == "crc":
+        at = int(rng.integers(1, len(good) - 1))
+        damaged = bytearray(good)
+        damaged[at] ^= 1 << int(rng.integers(8))
+        await line.send(damaged)
+    elif kind == "short":
+        await line.send(good[: int(rng.integers(1, len(good) - 1))])
+    elif kind == "long":
+        # More words than it says, with a right CRC.
+        await line.send(enclose(disclose(good.strip(bytes([END]))) + b"more"))
+    elif kind == "escape":
+        await line.send(good[:4] + bytes([0xDB, 0x00]) + good[4:])
+    elif kind == "pulse":
+        line.part.rx.value = 0
+        await Timer(line.nominal_ps // 4, "ps")
+        line.part.rx.value = 1
+        await Timer(line.nominal_ps * 2, "ps")
+    elif kind == "bytes":
+        n = int(rng.choice([3, 4 * MAX_WORDS + 40], p=[0.95, 0.05]))
+        await line.send(bytes(int(byte) for byte in rng.integers(0, 256, n) if byte != END) + bytes([END]))
+    assert await line.frame(60) is None, f"{kind} is answered"

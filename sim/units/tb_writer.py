@@ -1,0 +1,132 @@
+"""A memory port's writes: runs of words become bursts that AXI3 allows, and memory holds what it should."""
+
+from collections import deque
+
+import cocotb
+from cocotb.triggers import gather
+
+from lifarray.hw.writer import OUTSTANDING_BURSTS, run_layout
+
+from .memory_model import PAGE, WINDOWS, Bursts, draw_place, set_windows, word_at
+from .part import Fields, settings, with_all_variants
+
+
+class Memory:
+    """Bytes, and answers in order."""
+
+    def __init__(self, part):
+        self.part = part
+        self.bursts = Bursts(part, "aw", part.config.bus_bits)
+        self.bytes = {}
+        self.burst = None           # address of the next beat, beats left, address of the first
+        self.answers = deque()
+        self.faults = set()         # addresses of bursts
+        self.shares = [float(share) for share in part.rng.choice([0.1, 0.5, 1], 3)]
+        cocotb.start_soon(self._run())
+
+    async def _run(self):
+        part, rng = self.part, self.part.rng
+        step = part.config.bus_bits // 8
+        offered = None
+        while True:
+            accept, take, answer = (bool(rng.random() < share) for share in self.shares)
+            part.bus__awready.value, part.bus__wready.value = accept, take
+            answer = answer and bool(self.answers)
+            part.bus__bvalid.value = answer
+            if answer:
+                part.bus__bresp.value = 2 * (self.answers.popleft() in self.faults)
+            await part.tick()
+            now = tuple(part.value(f"bus__w{name}") for name in ("data", "strb", "last")) if part.bus__wvalid.value else None
+            assert offered is None or now == offered, "data change while they wait"
+            offered = now if now and not take else None
+            if now and take:
+                assert self.burst, "data without an address"
+                address, left, first = self.burst
+                data, strobe, last = now
+                assert last == (left == 1), f"WLAST is {last} with {left} beats to come"
+                for byte in range(step):
+                    if strobe >> byte & 1:
+                        self.bytes[address + byte] = data >> 8 * byte & 0xFF
+                self.burst = (address + step, left - 1, first) if left > 1 else None
+                if left == 1:
+                    self.answers.append(first)
+                    assert len(self.answers) <= OUTSTANDING_BURSTS
+            if burst := self.bursts.see():
+                assert self.burst is None, "an address before the data of the one before"
+                _, address, n_beats = burst
+                self.burst = (address, n_beats, address)
+
+
+@cocotb.test()
+async def runs(dut):
+    """Words and halves of words, near the ends of pages; nothing but them is written."""
+    await with_all_variants(dut, "writer", run)
+
+
+async def send_run(part, fields, address, words, half):
+    share = float(part.rng.choice([0, 0.3, 0.8]))
+
+    async def data():
+        for word in words:
+            await part.send("words", word, share)
+
+    await gather(part.send("runs", fields.pack({"address": address, "words": len(words), "half": half})), data())
+
+
+async def run(part):
+    rng = part.rng
+    fields = Fields(run_layout)
+    set_windows(part)
+    memory = Memory(part)
+    expected = {}
+    for _ in range(6 * settings["count"]):
+        half = bool(rng.random() < 0.4)
+        n = 1 if half else int(rng.integers(1, 100))
+        address = draw_place(rng, n) + (4 * int(rng.integers(2)) if half else 0)
+        words = [word_at(int(rng.integers(1 << 40)) * 8) for _ in range(n)]
+        if half:
+            words = [(words[0] & 0xFFFF_FFFF) * 0x1_0000_0001]
+            expected.update({address + byte: words[0] >> 8 * byte & 0xFF for byte in range(4)})
+        else:
+            expected.update({address + byte: words[byte // 8] >> 8 * (byte % 8) & 0xFF for byte in range(8 * n)})
+        await send_run(part, fields, address, words, half)
+    while not part.drained.value:
+        await part.tick()
+    assert part.idle.value and memory.burst is None and not memory.answers, "drained while something is under way"
+    await part.tick(10)
+    assert memory.bytes == expected, "memory holds something else"
+
+
+@cocotb.test()
+async def errors(dut):
+    """A burst that fails, a place outside the windows; after ``halt`` nothing more is announced."""
+    await with_all_variants(dut, "writer", run_errors)
+
+
+async def run_errors(part):
+    rng = part.rng
+    fields = Fields(run_layout)
+    set_windows(part)
+    memory = Memory(part)
+    fails = bool(rng.random() < 0.5)
+    last = WINDOWS[0][1]
+    if fails:
+        address = fault = draw_place(rng, 60)
+        memory.faults = {fault}
+    else:
+        address, fault = [((last + 1) * PAGE - 64, (last + 1) * PAGE), (0xFFFF_FFC0, 0), (0x4000_0000, 0x4000_0000)][int(rng.integers(3))]
+    sending = cocotb.start_soon(send_run(part, fields, address, [word_at(8 * i) for i in range(60)], False))
+    flag = part.error_failed if fails else part.error_outside
+    for _ in range(4000):
+        await part.tick()
+        if flag.value:
+            break
+    assert flag.value, "no error"
+    assert part.value("error_address") == fault, f"error at {part.value('error_address'):#x}, must be {fault:#x}"
+    part.halt.value = 1
+    await part.tick(2)
+    n = memory.bursts.n
+    for _ in range(3000):
+        await part.tick()
+    assert memory.bursts.n <= n + 1 and part.idle.value and not memory.answers, "not idle after the halt"
+    sending.cancel()

@@ -1,0 +1,50 @@
+"""Each part of the core against its model, in cocotb."""
+
+from pathlib import Path
+
+import pytest
+
+import lifarray.hw
+from lifarray.golden.errors import UserError
+from lifarray.sim import runner
+from lifarray.sim.units import UNITS, run_unit_bench
+
+needs_icarus = pytest.mark.skipif(runner.icarus_of_system() is None, reason="Icarus Verilog is not installed")
+
+
+@needs_icarus
+@pytest.mark.parametrize("name", UNITS)
+def test_part(name, seed):
+    run_unit_bench(name, seed=seed, simulator="icarus", count=3)
+
+
+def test_parts_on_verilator(seed):
+    """All in one design, since that is one build."""
+    run_unit_bench("units", seed=seed, simulator="verilator", count=3)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("more", range(100, 120))
+def test_parts_on_more_seeds(more, seed):
+    run_unit_bench("units", seed=seed + more, simulator="verilator", count=20)
+
+
+INSIDE = {
+    # In the parts that have benches.
+    "store": "rows", "bits": "window", "windows": "reader", "address": "reader", "descriptor": "sequencer", "axi": "reader",
+    "fetch": "scanner", "axi3_bridge": "bridge", "lite_decoder": "memory", "local_memory": "memory", "register_slice": "slice",
+    "uart": "serial", "serial_bridge": "serial",
+    # Whole cores.
+    "core": "core", "local_core": "core", "serial_core": "core", "ps7": "core",
+}
+TOOLS = {"__init__", "build", "build_step", "mapping", "netlist", "timing", "tools", "yosys"}
+
+
+def test_every_part_has_a_bench():
+    files = {path.stem for path in Path(lifarray.hw.__file__).parent.glob("*.py")}
+    assert {INSIDE.get(name, name) for name in files - TOOLS} == {*UNITS, "core"}
+
+
+def test_unknown_parts_are_refused():
+    with pytest.raises(UserError, match="'gearbox'"):
+        run_unit_bench("gearbox", seed=1)
