@@ -32,6 +32,10 @@ class CoreControl:
     timeout_seconds : float
         Longest run.
 
+    Members
+    -------
+    stored : whose weights lie in the core's store; None: nobody's, as after a reset
+
     Raises
     ------
     BitstreamError
@@ -44,6 +48,7 @@ class CoreControl:
         self.device = device
         self.timeout_seconds = timeout_seconds
         self.running = False
+        self.stored = None
         self._windows = []
         self._expected_seconds = FIRST_POLL_SECONDS
         self._check_identity()
@@ -139,6 +144,21 @@ class CoreControl:
             pause = max(FIRST_POLL_SECONDS, min(next_pause, self.timeout_seconds - waited))
             next_pause *= 2
 
+    def store(self, weights):
+        """Have the core load weights that are to stay in it, unless they are there.
+
+        Parameters
+        ----------
+        weights : `memory_plan.Weights`, its buffers inside the windows
+        """
+        if not weights.resident or self.stored is weights:
+            return
+        self.stored = None
+        for address, count in weights.loads:
+            self.start(address, count)
+            self.finish()
+        self.stored = weights
+
     def stop(self):
         """Make the core idle: ask it to stop, and load the bitstream anew if it does not."""
         if not self.running:
@@ -152,7 +172,8 @@ class CoreControl:
         self.reset()
 
     def reset(self):
-        """Load the bitstream anew and set the windows again; memory keeps its contents."""
+        """Load the bitstream anew and set the windows again; memory keeps its contents, block RAM does not."""
+        self.stored = None
         self.device.download()
         self.running = False
         self._write_windows()

@@ -18,6 +18,7 @@ from ..golden.descriptor import FIELDS
 from ..golden.encode import pack, poisson_words, sample_rng, samples_per_pass, unpack
 from ..golden.errors import UserError
 from ..golden.evaluate import class_images, class_scores, front_end
+from ..golden.program import is_resident
 from ..golden.registers import PAGE_BITS
 from . import selftest
 from .board_errors import BoardError, OutOfMemoryError
@@ -49,7 +50,8 @@ class RunResult:
     spikes : dict of layer index to bool [n_samples, n_steps, n_neurons]
         Of the layers that were asked for.
     counters : dict of str to int
-        The core's counters, summed over the run; "samples" and "batches" too.
+        The core's counters, summed over the run; "samples" and "batches" too; and "resident":
+        whether the weights stayed in the core.
     runner : str
         What ran.
     """
@@ -166,8 +168,15 @@ class LifArray:
         network = "no network" if self.network is None else " → ".join(map(str, self.network.sizes))
         return f"LifArray on {self.runner}: {self.config.lanes} lanes, {network}"
 
-    def load(self, network):
-        """Put a network's weights into the core's memory; the one before is given up.
+    def load(self, network, resident=None):
+        """Put a network's weights into the core's memory, and where they fit into the core itself; the one before is given up.
+
+        Parameters
+        ----------
+        network : Network
+        resident : bool
+            True: the weights stay in the core, so that runs fetch none. False: each run fetches the
+            rows whose inputs spike. By default they stay where they fit.
 
         Raises
         ------
@@ -176,8 +185,15 @@ class LifArray:
         """
         self._require_open()
         network.check_fits(self.config)
+        is_resident(network, self.config, resident)
         self._unload()
-        self._weights = Weights(network, self.config, self._device)
+        self._weights = Weights(network, self.config, self._device, resident)
+        try:
+            self._control.open_windows(self._weights.buffers)
+            self._control.store(self._weights)
+        except BaseException:
+            self._unload()
+            raise
 
     def _unload(self):
         for part in (self._rasters, self._weights):
@@ -299,12 +315,14 @@ class LifArray:
                     counts.append(self._timed("decode", steps.sum, axis=1))
         if not counts:
             raise UserError("there are no samples to run")
-        self.counters = dict(self.counters)
+        self.counters = {**self.counters, "resident": self._weights.resident}
         return RunResult(np.concatenate(counts), {i: np.concatenate(parts) for i, parts in spikes.items()}, self.counters, self.runner)
 
     def _stream(self, groups, n_steps):
         """Run batches, and yield (bank, `Batch`) of each as soon as the next one runs."""
         self._make_rasters(n_steps)
+        # A reset or a selftest may have come between.
+        self._control.store(self._weights)
         ended = None
         try:
             for bank, batch in self._filled(groups):
@@ -405,7 +423,9 @@ class LifArray:
             "current_bits": config.current_bits,
             "vmem_bits": config.vmem_bits,
             "bus_bits": config.bus_bits,
+            "resident_rows": config.resident_rows,
             "local_memory_bytes": config.local_pages << PAGE_BITS,
+            "weights": self._weights and ("resident" if self._weights.resident else "streamed"),
         }
 
     def close(self):

@@ -1,5 +1,7 @@
 """Where a network lies in the buffers that the core reaches: weights once, rasters in two banks.
 
+Weights that fit into the core are loaded into it once and stay there.
+
 While the core works in one bank, the program fills the other.
 """
 
@@ -11,7 +13,7 @@ import numpy as np
 from ..golden import encode
 from ..golden.descriptor import DESCRIPTOR_BYTES
 from ..golden.errors import UserError
-from ..golden.program import descriptor, pack_weights, weight_bytes
+from ..golden.program import descriptor, is_resident, load_descriptor, pack_weights, weight_bytes, weight_rows
 from ..golden.registers import N_WINDOWS, PAGE_BITS
 from .board_errors import OutOfMemoryError
 from .devices.buffer import WORD_BYTES
@@ -24,19 +26,21 @@ PACK_BYTES = 4 << 20
 
 
 class Piece(NamedTuple):
-    """Neighbouring tiles of one layer, in one buffer; a descriptor of its own.
+    """Neighbouring tiles of one layer, which one descriptor runs.
 
     Members
     -------
     layer : int, index
     first_neuron, n_neurons : int
-    address : int, of its weights
+    address : int, of its weights in memory
+    store_row : int, where they stay in the core; None: they are streamed
     """
 
     layer: int
     first_neuron: int
     n_neurons: int
     address: int
+    store_row: "int | None" = None
 
 
 class Weights:
@@ -47,39 +51,83 @@ class Weights:
     network : Network
     config : CoreConfig
     device : what `open_device` opens
+    resident : bool
+        Keep them in the core; by default where they fit.
+
+    Members
+    -------
+    resident : bool
+    pieces : list of `Piece`, what runs the network
+    loads : list of (address, count), descriptor lists that bring resident weights into the core
+    buffers : list of `Buffer`
 
     Raises
     ------
     UserError
-        The core cannot run the network.
+        The core cannot run the network, or not keep its weights.
     OutOfMemoryError
-        The weights do not fit, however they are split.
+        The weights do not fit into memory, however they are split.
     """
 
-    def __init__(self, network, config, device):
+    def __init__(self, network, config, device, resident=None):
         network.check_fits(config)
         self.network = network
         self.config = config
+        self.resident = is_resident(network, config, resident)
         tile_bytes = []
         for i, layer in enumerate(network.layers):
             size = layer.weight.shape[0] * config.row_words(layer.weight_bits) * WORD_BYTES
             tile_bytes += [(i, t, size) for t in range(config.tiles(layer.n_neurons))]
         for n_buffers in range(1, WEIGHT_BUFFERS + 1):
             parts = _split(tile_bytes, n_buffers)
-            self.buffers = _allocate_all([sum(size for *_, size in part) for part in parts], device)
+            self.buffers = _allocate_all([self._load_bytes(part) + sum(size for *_, size in part) for part in parts], device)
             if self.buffers:
                 break
         else:
             raise _too_large(network, config)
         try:
             self.pieces = [piece for part, buffer in zip(parts, self.buffers) for piece in self._fill(part, buffer)]
+            self.loads = []
+            if self.resident:
+                self._keep()
+            for buffer in self.buffers:
+                buffer.flush(0, buffer.n_words)
         except BaseException:
             self.free()
             raise
 
+    def _load_bytes(self, part):
+        """Room at the head of a buffer for the list that loads what it holds."""
+        return self.resident * len({layer for layer, _, _ in part}) * DESCRIPTOR_BYTES
+
+    def _keep(self):
+        """Write the lists that load the pieces into the core, where those of a layer make one again."""
+        first_rows, row = {}, 0
+        for buffer in self.buffers:
+            raw = b""
+            for piece in self.pieces:
+                if buffer.address <= piece.address < buffer.end:
+                    first_rows.setdefault(piece.layer, row)
+                    layer = self.part_of(piece)
+                    raw += load_descriptor(layer, self.config, piece.address, row)
+                    row += weight_rows(layer, self.config)
+            buffer.write(0, np.frombuffer(raw, dtype="<u8"))
+            self.loads.append((buffer.address, len(raw) // DESCRIPTOR_BYTES))
+        whole = {piece.layer: piece for piece in reversed(self.pieces)}
+        self.pieces = [
+            whole[i]._replace(n_neurons=layer.n_neurons, store_row=first_rows[i]) for i, layer in enumerate(self.network.layers)
+        ]
+
+    def part_of(self, piece):
+        """The neurons of a piece, as a layer."""
+        layer = self.network.layers[piece.layer]
+        if piece.n_neurons == layer.n_neurons:
+            return layer
+        return replace(layer, weight=layer.weight[:, piece.first_neuron : piece.first_neuron + piece.n_neurons])
+
     def _fill(self, part, buffer):
         """Pack tiles into a buffer; the pieces that they make."""
-        pieces, first_word = [], 0
+        pieces, first_word = [], self._load_bytes(part) // WORD_BYTES
         for i in sorted({layer for layer, _, _ in part}):
             layer = self.network.layers[i]
             tiles = [t for which, t, _ in part if which == i]
@@ -91,7 +139,6 @@ class Weights:
                 words = pack_weights(replace(layer, weight=layer.weight[:, at : min(at + step, end)]), self.config)
                 buffer.write(first_word, words)
                 first_word += len(words)
-        buffer.flush(0, buffer.n_words)
         return pieces
 
     @property
@@ -236,16 +283,13 @@ class Rasters:
         return self._descriptors[key]
 
     def _descriptor(self, bank, group, n_samples, piece):
-        layer = self._weights.network.layers[piece.layer]
-        if piece.n_neurons < layer.n_neurons:
-            layer = replace(layer, weight=layer.weight[:, piece.first_neuron : piece.first_neuron + piece.n_neurons])
         base = self.buffer.address
         addresses = {
             "input": base + self._word(bank, piece.layer, group) * WORD_BYTES,
             "weight": piece.address,
             "output": base + (self._word(bank, piece.layer + 1, group) + piece.first_neuron) * WORD_BYTES,
         }
-        return descriptor(layer, self.n_steps, n_samples, addresses)
+        return descriptor(self._weights.part_of(piece), self.n_steps, n_samples, addresses, piece.store_row)
 
     def get(self, bank: int, layer: int, n_groups: int):
         """Output rasters of a layer, from the core: uint64 [n_groups, passes * n_neurons]."""

@@ -16,7 +16,7 @@ from ..output import print_json
 from ..table import print_table
 
 ACTIONS = {
-    "info": "what the core is",
+    "info": "what the core is, and whether the weights of --network stay in it",
     "selftest": "registers, windows, memory port, arithmetic; a failure says what to do",
     "run": "recordings, or random spikes, checked against the integer model",
     "throughput": "where the time of an utterance goes",
@@ -29,7 +29,7 @@ WORD_SECONDS = 0.5
 
 EXAMPLES = """\
   lifarray board selftest
-  lifarray board info --device sim
+  lifarray board info --device sim --network mnist-ae-int4 --config fast
   lifarray board run seven.wav three.wav --device golden
   lifarray board throughput --samples 32 --json
   lifarray board selftest --device serial --port /dev/ttyUSB0
@@ -70,6 +70,8 @@ def run(args):
 
 
 def _info(array, args):
+    if args.network:
+        array.load(load_network(args.network))
     info = array.info()
     if args.json:
         print_json(info)
@@ -108,8 +110,8 @@ def _run(array, args):
         if rows:
             print_table(["utterance", "nearest", "MSE", "cycles"], rows)
             print()
-        print_table(["counter", "value"], list(array.counters.items()))
-        print(f"\nran on: {array.runner}\n{mismatches} spike counts differ from the integer model's")
+        print_table(["counter", "value"], [row for row in array.counters.items() if row[0] != "resident"])
+        print(f"\nran on: {array.runner}, weights {array.info()['weights']}\n{mismatches} spike counts differ from the integer model's")
     return 1 if mismatches else 0
 
 

@@ -25,17 +25,17 @@ def make_rates(network, n_samples, seed=1):
     return rng.random((n_samples, network.fan_in)) * (rng.random((n_samples, network.fan_in)) < 0.5)
 
 
-def expected_spikes(network, rates, seed=0):
+def expected_spikes(network, rates, seed=0, n_steps=None):
     """Spikes of input and all layers, by the encoder and the model."""
-    spikes = np.concatenate([poisson(row[None], network.n_steps, sample_rng(seed, i)) for i, row in enumerate(rates)])
+    spikes = np.concatenate([poisson(row[None], n_steps or network.n_steps, sample_rng(seed, i)) for i, row in enumerate(rates)])
     return [spikes, *(result.spikes for result in network.run(spikes))]
 
 
-def check_run(array, network, n_samples=3, seed=0):
+def check_run(array, network, n_samples=3, seed=0, n_steps=None):
     """Run rates on what `array` is, and compare every spike of every layer."""
     rates = make_rates(network, n_samples)
-    result = array.run_rates(rates, seed=seed, layers=range(len(network.layers)))
-    _, *expected = expected_spikes(network, rates, seed)
+    result = array.run_rates(rates, seed=seed, layers=range(len(network.layers)), n_steps=n_steps)
+    _, *expected = expected_spikes(network, rates, seed, n_steps)
     for i, spikes in enumerate(expected):
         assert (result.spikes[i] == spikes).all(), f"layer {i}"
     assert (result.counts == expected[-1].sum(axis=1)).all()

@@ -51,12 +51,15 @@ def test_words_refuse_what_the_encoder_does():
 
 @pytest.mark.parametrize("n_steps", [7, 20, 64, 100])
 @pytest.mark.parametrize("weight_bits", [8, 4])
-def test_runs_are_bit_exact(n_steps, weight_bits):
+@pytest.mark.parametrize("resident", [True, False])
+def test_runs_are_bit_exact(n_steps, weight_bits, resident):
     network = make_network(n_steps=n_steps, weight_bits=weight_bits)
-    with LifArray("golden", network, config=SMALL, n_passes=2) as array:
+    with LifArray("golden", config=SMALL, n_passes=2) as array:
+        array.load(network, resident)
         result = check_run(array, network, n_samples=23)
         batches = ceil(ceil(23 / samples_per_pass(n_steps)) / 2)
         assert (result.counters["batches"], result.counters["samples"]) == (batches, 23)
+        assert result.counters["resident"] is resident
         results = network.run(expected_spikes(network, make_rates(network, 23))[0])
         assert result.counters["saturations"] == sum(layer.saturations for layer in results)
 
@@ -130,13 +133,92 @@ def test_weights_are_split_where_one_buffer_is_not_to_be_had(array, monkeypatch)
         return allocate(n_bytes)
 
     monkeypatch.setattr(array.device, "allocate", in_small_lots)
-    array.load(network)
+    array.load(network, resident=False)
     assert len(array._weights.buffers) == 3
     assert array._weights.cut
     monkeypatch.undo()
     check_run(array, network, n_samples=7)
     with pytest.raises(UserError, match="n_steps = 65"):
         array.run_rates(make_rates(network, 1), n_steps=65)
+
+
+def test_resident_weights_may_be_split_too(array, monkeypatch):
+    """Loaded from several buffers, a layer is in one piece again, and may run any number of steps."""
+    allocate = array.device.allocate
+
+    def in_small_lots(n_bytes):
+        if n_bytes > 1700:
+            raise OutOfMemoryError("no lot of that size")
+        return allocate(n_bytes)
+
+    monkeypatch.setattr(array.device, "allocate", in_small_lots)
+    array.load(make_network(sizes=(30, 90)))
+    assert len(array._weights.loads) == len(array._weights.buffers) == 2
+    monkeypatch.undo()
+    for n_steps in (20, 65):
+        check_run(array, array.network, n_samples=5, n_steps=n_steps)
+
+
+def test_what_stays_in_the_core(array):
+    assert array.info()["weights"] == "resident" and array.info()["resident_rows"] == SMALL.resident_rows
+    memory = dict(array.device.buffers)
+    check_run(array, array.network)
+    # Nothing of the weights is read again: they may be gone from memory.
+    for address, words in memory.items():
+        words[:] = 0xFFFF_FFFF_FFFF_FFFF
+        assert address in array.device.buffers
+    check_run(array, array.network, seed=1)
+    # 448 rows, filled to the last one, and one more.
+    array.load(make_network(sizes=(224, 32)))
+    check_run(array, array.network)
+    assert array.info()["weights"] == "resident"
+    array.load(make_network(sizes=(225, 32)))
+    check_run(array, array.network)
+    assert array.info()["weights"] == "streamed"
+    with pytest.raises(UserError, match="take 450 rows and the core keeps 448"):
+        array.load(make_network(sizes=(225, 32)), resident=True)
+    check_run(array, array.network)
+
+
+def test_weights_come_back_after_whatever_happened(array):
+    network = array.network
+
+    def reset():
+        array._control.reset()
+        assert not array.device._store.any(), "a download clears block RAM, as on a board"
+
+    def fail():
+        array.device.failing = True
+        with pytest.raises(AxiError):
+            array.run_rates(make_rates(network, 1))
+        array.device.failing = False
+
+    def hang():
+        array.device.dead = True
+        with pytest.raises(CoreTimeoutError):
+            array.run_rates(make_rates(network, 1))
+        array.device.dead = False
+
+    def another_network():
+        array.load(make_network(seed=8))
+        check_run(array, array.network)
+        array.load(network)
+
+    def refused_network():
+        with pytest.raises(UserError):
+            array.load(make_network(vmem_bits=12))
+
+    def fail_while_loading():
+        array.device.failing = True
+        with pytest.raises(AxiError):
+            array.load(make_network(seed=8))
+        array.device.failing = False
+        assert array.network is None and not array.device.buffers
+        array.load(network)
+
+    for seed, event in enumerate((reset, array.selftest, fail, hang, another_network, refused_network, fail_while_loading)):
+        event()
+        check_run(array, network, seed=seed)
 
 
 def test_weights_that_do_not_fit_name_the_remedy(array):
@@ -242,7 +324,7 @@ def test_an_axi_error(array):
 
 def test_a_window_and_a_descriptor_error(array):
     check_run(array, array.network)
-    array.device.write("WINDOW1_LAST", 0)
+    array.device.write("WINDOW0_LAST", 0)
     with pytest.raises(WindowError, match="outside its windows"):
         array.run_rates(make_rates(array.network, 1))
     check_run(array, array.network)
@@ -289,7 +371,7 @@ def test_another_core_is_refused(name, error, monkeypatch):
 
 def test_selftest_passes_and_leaves_the_network(array):
     check_run(array, array.network)
-    assert len(array.selftest()) == 4
+    assert len(array.selftest()) == 5
     check_run(array, array.network)
 
 
@@ -313,8 +395,9 @@ def _with_a_flip(device):
 
     def wrong(address):
         run_layer(address)
-        output = device._descriptor(address)["output_address"]
-        device._memory(output, 1, None)[0] ^= np.uint64(1)
+        layer = device._descriptor(address)
+        if not layer["load"]:
+            device._memory(layer["output_address"], 1, None)[0] ^= np.uint64(1)
 
     return wrong
 

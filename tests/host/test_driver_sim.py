@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 
+import numpy as np
 import pytest
 
 from lifarray.golden.registers import BY_NAME, CORE_ID, field_of
@@ -28,6 +29,7 @@ from lifarray.host.devices.lock import CoreLock
 from lifarray.host.devices.overlay import OverlayDevice, find_bitstream
 from lifarray.host.driver import LifArray
 from lifarray.host.hwh import CORE_VLNV, hwh
+from lifarray.host.memory_plan import Batch, Weights
 
 from .driver_cases import SMALL, check_run, make_network, make_rates
 
@@ -77,10 +79,16 @@ def test_pynq_binds_the_driver_and_names_the_registers(array):
 
 
 @pytest.mark.parametrize("weight_bits", [8, 4])
-def test_runs_are_bit_exact(array, weight_bits):
+@pytest.mark.parametrize("resident", [True, False])
+def test_runs_are_bit_exact(array, weight_bits, resident):
     network = make_network(weight_bits=weight_bits)
-    array.load(network)
+    array.load(network, resident)
     result = check_run(array, network, n_samples=14)
+    assert result.counters["resident"] is resident
+    # Descriptors and rasters only: 64 bytes a layer, and the 30 + 40 + 20 words of each layer's input.
+    fetched = 4 * (len(network.layers) * 8 + 90)
+    reads = result.counters["read_beats"] / result.counters["batches"]
+    assert reads <= fetched if resident else reads > fetched
     assert result.counters["cycles"] > result.counters["events"] > 0
     assert (result.counters["batches"], result.counters["samples"]) == (3, 14)
 
@@ -104,6 +112,58 @@ def test_registers_a_batch(array):
         assert (board(array).accesses - before) / batches <= 20
 
 
+def test_weights_stay_through_faults(array):
+    """An error, an abort and a timeout leave the rows where they are; what downloads the bitstream brings them again."""
+    network = array.network
+    control = array._control
+    loads = []
+    store = control.device.write
+
+    def count(name, value):
+        loads.append(value) if name == "LIST_COUNT" and control.stored is None else None
+        store(name, value)
+
+    control.device.write = count
+    try:
+        for fault, again in (("fail_read", 0), ("fail_write", 0), ("dead_read", 1), ("dead_write", 1)):
+            board(array).set_faults(fault)
+            with pytest.raises(BoardError):
+                array.run_rates(make_rates(network, 5))
+            board(array).set_faults()
+            loads.clear()
+            check_run(array, network, n_samples=5)
+            assert len(loads) == again, fault
+        for microseconds in (1, 5, 20):
+            array._rasters.put(0, Batch([np.full(30, 0xFFFF_FFFF, "<u8")], [1]))
+            control.start(array._rasters.list_address(0), 3)
+            array.device.sleep(microseconds * 1e-6)
+            control.stop()
+            loads.clear()
+            check_run(array, network, n_samples=5)
+            assert not loads
+    finally:
+        del control.device.write
+
+
+def test_a_download_brings_the_weights_again(array, monkeypatch):
+    """On a board it clears block RAM; the simulated core's is filled with another network's rows."""
+    network = array.network
+    other = Weights(make_network(seed=8), SMALL, array.device)
+    try:
+        array._control.open_windows(other.buffers)
+        array._control.store(other)
+    finally:
+        other.free()
+    array._control.stored = array._weights
+    array._control.open_windows([*array._weights.buffers])
+    with pytest.raises(AssertionError, match="layer 0"):
+        check_run(array, network)
+    array._control.reset()
+    check_run(array, network)
+    array.selftest()
+    check_run(array, network)
+
+
 def test_split_weights(array):
     network = make_network(sizes=(30, 40, 130))
     device = array.device.pynq_device
@@ -114,7 +174,7 @@ def test_split_weights(array):
     for i in (0, 2, 4):
         wall[i].free()
     try:
-        array.load(network)
+        array.load(network, resident=False)
         assert array._weights.cut
     finally:
         device.cma_bytes = saved
@@ -204,7 +264,7 @@ def test_a_core_that_is_too_slow_is_stopped(array):
 
 def test_a_window_violation(array):
     check_run(array, array.network)
-    array.device.write("WINDOW1_LAST", 0)
+    array.device.write("WINDOW0_LAST", 0)
     with pytest.raises(WindowError, match="outside its windows"):
         array.run_rates(make_rates(array.network, 1))
 
