@@ -49,6 +49,8 @@ class RunResult:
         Spike counts of the last layer.
     spikes : dict of layer index to bool [n_samples, n_steps, n_neurons]
         Of the layers that were asked for.
+    vmem : list of int32 [n_samples, n_neurons], one a layer; or None
+        Membrane potential after the reset at the last step, if asked for.
     counters : dict of str to int
         The core's counters, summed over the run; "samples" and "batches" too; and "resident":
         whether the weights stayed in the core.
@@ -58,6 +60,7 @@ class RunResult:
 
     counts: np.ndarray
     spikes: dict
+    vmem: "list | None"
     counters: dict
     runner: str
 
@@ -201,7 +204,7 @@ class LifArray:
                 part.free()
         self._rasters = self._weights = None
 
-    def run(self, spikes, layers=()) -> RunResult:
+    def run(self, spikes, layers=(), vmem: bool = False) -> RunResult:
         """Run spikes.
 
         Parameters
@@ -209,6 +212,8 @@ class LifArray:
         spikes : bool [n_samples, n_steps, fan_in]
         layers : sequence of int
             Layers whose spikes to read back.
+        vmem : bool
+            Read back all layers' vmem too. It costs the core a write a neuron and sample.
         """
         spikes = np.asarray(spikes, dtype=bool)
         fan_in = self._require_network().fan_in
@@ -216,9 +221,9 @@ class LifArray:
             raise UserError(f"spikes have shape {list(spikes.shape)}, the network takes [n_samples, n_steps, {fan_in}]")
         size = samples_per_pass(spikes.shape[1])
         groups = ((pack(spikes[i : i + size]), len(spikes[i : i + size])) for i in range(0, len(spikes), size))
-        return self._collect(groups, spikes.shape[1], layers)
+        return self._collect(groups, spikes.shape[1], layers, vmem)
 
-    def run_rates(self, rates, seed: int = 0, layers=(), n_steps=None) -> RunResult:
+    def run_rates(self, rates, seed: int = 0, layers=(), n_steps=None, vmem: bool = False) -> RunResult:
         """Draw Poisson spikes and run them, the next batch drawn while the core runs.
 
         Sample i draws from ``sample_rng(seed, i)``: the same spikes on a board and a PC, in batches
@@ -232,10 +237,12 @@ class LifArray:
             Layers whose spikes to read back.
         n_steps : int
             By default the network's.
+        vmem : bool
+            As for `run`.
         """
         network = self._require_network()
         n_steps = network.n_steps if n_steps is None else n_steps
-        return self._collect(self._encode(rates, seed, n_steps), n_steps, layers)
+        return self._collect(self._encode(rates, seed, n_steps), n_steps, layers, vmem)
 
     def _encode(self, rates, seed, n_steps):
         network = self.network
@@ -295,7 +302,7 @@ class LifArray:
             for utterance, level, state, image, score in zip(utterances, levels, hidden, images, scores)
         ]
 
-    def _collect(self, groups, n_steps, layers) -> RunResult:
+    def _collect(self, groups, n_steps, layers, vmem) -> RunResult:
         """Run (raster words, samples) pairs and gather what comes out."""
         network = self.network
         wrong = [i for i in layers if not 0 <= i < len(network.layers)]
@@ -303,9 +310,10 @@ class LifArray:
             raise UserError(f"layers = {list(layers)}: the network has layers 0 to {len(network.layers) - 1}")
         last = len(network.layers) - 1
         counts, spikes = [], {i: [] for i in layers}
+        potentials = [[] for _ in network.layers] if vmem else []
         self.counters = Counter()
         self.seconds = dict.fromkeys(STAGES, 0.0)
-        for bank, batch in self._stream(groups, n_steps):
+        for bank, batch in self._stream(groups, n_steps, vmem):
             for i in sorted({last, *layers}):
                 rasters = self._timed("copy", self._rasters.get, bank, i, len(batch.words))
                 steps = self._timed("decode", _unpack_all, rasters, batch.n_samples, n_steps)
@@ -313,21 +321,29 @@ class LifArray:
                     spikes[i].append(steps)
                 if i == last:
                     counts.append(self._timed("decode", steps.sum, axis=1))
+            for i, parts in enumerate(potentials):
+                parts.append(self._timed("copy", self._rasters.get_vmem, bank, i, batch.n_samples))
         if not counts:
             raise UserError("there are no samples to run")
         self.counters = {**self.counters, "resident": self._weights.resident}
-        return RunResult(np.concatenate(counts), {i: np.concatenate(parts) for i, parts in spikes.items()}, self.counters, self.runner)
+        return RunResult(
+            np.concatenate(counts),
+            {i: np.concatenate(parts) for i, parts in spikes.items()},
+            [np.concatenate(parts) for parts in potentials] if vmem else None,
+            self.counters,
+            self.runner,
+        )
 
-    def _stream(self, groups, n_steps):
+    def _stream(self, groups, n_steps, vmem):
         """Run batches, and yield (bank, `Batch`) of each as soon as the next one runs."""
-        self._make_rasters(n_steps)
+        self._make_rasters(n_steps, vmem)
         # A reset or a selftest may have come between.
         self._control.store(self._weights)
         ended = None
         try:
             for bank, batch in self._filled(groups):
                 finished = self._finish(ended)
-                self._timed("wait", self._control.start, self._rasters.list_address(bank), self._rasters.list_count(batch))
+                self._timed("wait", self._start, bank, batch)
                 if finished:
                     yield ended
                 ended = bank, batch
@@ -354,31 +370,40 @@ class LifArray:
             yield bank, batch
             bank = (bank + 1) % Rasters.N_BANKS
 
+    def _start(self, bank, batch, which=0):
+        self._control.start(self._rasters.list_address(bank, which), self._rasters.list_count(batch, which))
+
     def _finish(self, ended):
+        """Wait for the end of a batch whose first list runs."""
         if ended is None:
             return False
-        counters = self._timed("wait", self._control.finish)
-        self.counters.update(counters)
-        self.counters.update(batches=1, samples=sum(ended[1].n_samples))
-        if self.clock_hz:
-            self.seconds["core"] += counters["cycles"] / self.clock_hz
+        bank, batch = ended
+        for which in range(self._rasters.n_lists):
+            if which > 0:
+                self._timed("wait", self._start, bank, batch, which)
+            counters = self._timed("wait", self._control.finish)
+            self._timed("copy", self._rasters.weave, bank, which, len(batch.words))
+            self.counters.update(counters)
+            if self.clock_hz:
+                self.seconds["core"] += counters["cycles"] / self.clock_hz
+        self.counters.update(batches=1, samples=sum(batch.n_samples))
         return True
 
-    def _make_rasters(self, n_steps):
+    def _make_rasters(self, n_steps, vmem):
         if not 1 <= n_steps <= MAX_STEPS:
             raise UserError(f"n_steps = {n_steps}, must be 1 to {MAX_STEPS}")
-        if self._rasters is None or self._rasters.n_steps != n_steps:
+        if self._rasters is None or (self._rasters.n_steps, self._rasters.vmem) != (n_steps, vmem):
             if self._rasters is not None:
                 self._rasters.free()
                 self._rasters = None
-            self._rasters = self._allocate_rasters(n_steps)
+            self._rasters = self._allocate_rasters(n_steps, vmem)
             self._control.open_windows([self._rasters.buffer, *self._weights.buffers])
 
-    def _allocate_rasters(self, n_steps):
+    def _allocate_rasters(self, n_steps, vmem):
         """As many passes a batch as there is memory for; a local memory may have little left."""
         for n_passes in range(self._n_passes, 0, -1):
             try:
-                return Rasters(self._weights, n_steps, n_passes, self._device)
+                return Rasters(self._weights, n_steps, n_passes, self._device, vmem)
             except OutOfMemoryError:
                 if n_passes == 1:
                     raise

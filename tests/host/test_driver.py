@@ -56,6 +56,7 @@ def test_runs_are_bit_exact(n_steps, weight_bits, resident):
     network = make_network(n_steps=n_steps, weight_bits=weight_bits)
     with LifArray("golden", config=SMALL, n_passes=2) as array:
         array.load(network, resident)
+        check_run(array, network, n_samples=23, seed=1, vmem=True)
         result = check_run(array, network, n_samples=23)
         batches = ceil(ceil(23 / samples_per_pass(n_steps)) / 2)
         assert (result.counters["batches"], result.counters["samples"]) == (batches, 23)
@@ -138,8 +139,30 @@ def test_weights_are_split_where_one_buffer_is_not_to_be_had(array, monkeypatch)
     assert array._weights.cut
     monkeypatch.undo()
     check_run(array, network, n_samples=7)
-    with pytest.raises(UserError, match="n_steps = 65"):
-        array.run_rates(make_rates(network, 1), n_steps=65)
+
+
+@pytest.mark.parametrize(
+    "sizes, lots, cuts, lanes",
+    # With 15 lanes, pieces begin at odd neurons.
+    [((40, 100, 60, 9), 4500, {0, 1}, 16), ((20, 100), 1000, {0}, 16), ((16, 17, 100), 1100, {1}, 16), ((20, 100), 1000, {0}, 15)],
+)
+@pytest.mark.parametrize("n_steps", [7, 64, 65, 200])
+def test_layers_in_pieces_run_any_number_of_steps(monkeypatch, sizes, lots, cuts, lanes, n_steps):
+    network = make_network(sizes=sizes)
+    array = LifArray("golden", config=SMALL.with_(lanes=lanes, fire_units=1), n_passes=3)
+    allocate = array.device.allocate
+
+    def in_small_lots(n_bytes):
+        if n_bytes > lots:
+            raise OutOfMemoryError("no lot of that size")
+        return allocate(n_bytes)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(array.device, "allocate", in_small_lots)
+        array.load(network, resident=False)
+    assert array._weights.cut == cuts
+    check_run(array, network, n_samples=9, n_steps=n_steps)
+    check_run(array, network, n_samples=3, n_steps=n_steps, vmem=True)
 
 
 def test_resident_weights_may_be_split_too(array, monkeypatch):

@@ -181,7 +181,7 @@ def test_a_network_that_does_not_fit(port, monkeypatch):
         # Weights that leave room for one pass only.
         network = make_network((80, 128, 100), n_steps=12)
         array.load(network)
-        array._make_rasters(12)
+        array._make_rasters(12, vmem=False)
         assert 1 <= array._rasters.n_passes < array._n_passes
 
 
