@@ -10,28 +10,31 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from numbers import Real
+from os import PathLike
 from time import perf_counter
 
 import numpy as np
 
-from ..golden.descriptor import FIELDS
+from ..golden.config import CONFIGS, CoreConfig
 from ..golden.encode import pack, poisson_words, sample_rng, samples_per_pass, unpack
 from ..golden.errors import UserError
 from ..golden.evaluate import class_images, class_scores, front_end
+from ..golden.network import Network
 from ..golden.program import is_resident
-from ..golden.registers import PAGE_BITS
+from ..golden.registers import BY_NAME, PAGE_BITS
 from . import selftest
+from .arguments import as_layers, as_n_steps, as_rates, as_spikes, as_whole
 from .board_errors import BoardError, OutOfMemoryError
 from .core_control import CoreControl
 from .devices import open_device
 from .memory_plan import Batch, Rasters, Weights
+from .networks import load_network
 from .recording import as_utterances
 from .synthesis import Result, hear
 
 TIMEOUT_SECONDS = 2.0
 """At the peak of its memory's bandwidth the paper-size network takes 0.06 s an utterance."""
-
-MAX_STEPS = next((1 << field.width) - 1 for field in FIELDS if field.name == "n_steps")
 
 PASSES = 4
 """Passes a doorbell: the calls from Python are then a small part, and the buffers stay small."""
@@ -73,12 +76,12 @@ class LifArray:
     device : str
         "pynq": the core on this board. "sim": its RTL on a simulator, through pynq. "serial": the core
         on a ULX3S. "golden": the integer model behind the same registers.
-    network : Network
+    network : Network or str
         To `load` at once.
     bitstream : path
         ``NAME.bit`` with ``NAME.hwh`` beside it, instead of the one that the package brought.
-    config : CoreConfig
-        Of the simulated core or the model; a board's is in its bitstream.
+    config : CoreConfig or str
+        Of the simulated core or the model, or its name in ``CONFIGS``; a board's is in its bitstream.
     simulator : str
         "verilator" or "icarus", for "sim".
     clock_hz : int
@@ -122,8 +125,12 @@ class LifArray:
         lock_file=None,
         port=None,
     ):
-        if not timeout_seconds > 0 or n_passes < 1:
-            raise UserError(f"timeout_seconds = {timeout_seconds} and n_passes = {n_passes} must be above 0")
+        if not isinstance(timeout_seconds, Real) or not timeout_seconds > 0:
+            raise UserError(f"timeout_seconds = {timeout_seconds!r}, must be above 0")
+        n_passes = as_whole("n_passes", n_passes, 1)
+        config = CONFIGS.get(config, config)
+        if not isinstance(config, (CoreConfig, type(None))):
+            raise UserError(f"config = {config!r}: give a CoreConfig, or the name of one: {', '.join(CONFIGS)}")
         self._device = open_device(device, bitstream=bitstream, config=config, simulator=simulator, clock_hz=clock_hz, lock_file=lock_file, port=port)
         self._weights = self._rasters = None
         self._n_passes = n_passes
@@ -176,7 +183,7 @@ class LifArray:
 
         Parameters
         ----------
-        network : Network
+        network : Network, or a file's path, or the name of one that ships
         resident : bool
             True: the weights stay in the core, so that runs fetch none. False: each run fetches the
             rows whose inputs spike. By default they stay where they fit.
@@ -187,6 +194,10 @@ class LifArray:
             The core cannot run it, or its weights do not fit.
         """
         self._require_open()
+        if isinstance(network, (str, PathLike)):
+            network = load_network(network)
+        if not isinstance(network, Network):
+            raise UserError(f"network = {network!r}: give a Network, a file's path, or the name of one that ships")
         network.check_fits(self.config)
         is_resident(network, self.config, resident)
         self._unload()
@@ -210,16 +221,14 @@ class LifArray:
         Parameters
         ----------
         spikes : bool [n_samples, n_steps, fan_in]
+            Or 0 and 1 in another type.
         layers : sequence of int
             Layers whose spikes to read back.
         vmem : bool
             Read back all layers' vmem too. It costs the core a write a neuron and sample.
         """
-        spikes = np.asarray(spikes, dtype=bool)
-        fan_in = self._require_network().fan_in
-        if spikes.ndim != 3 or spikes.shape[2] != fan_in or 0 in spikes.shape:
-            raise UserError(f"spikes have shape {list(spikes.shape)}, the network takes [n_samples, n_steps, {fan_in}]")
-        size = samples_per_pass(spikes.shape[1])
+        spikes = as_spikes(spikes, self._require_network().fan_in)
+        size = samples_per_pass(as_n_steps(spikes.shape[1]))
         groups = ((pack(spikes[i : i + size]), len(spikes[i : i + size])) for i in range(0, len(spikes), size))
         return self._collect(groups, spikes.shape[1], layers, vmem)
 
@@ -241,7 +250,8 @@ class LifArray:
             As for `run`.
         """
         network = self._require_network()
-        n_steps = network.n_steps if n_steps is None else n_steps
+        n_steps = as_n_steps(network.n_steps if n_steps is None else n_steps)
+        seed = as_whole("seed", seed, 0)
         return self._collect(self._encode(rates, seed, n_steps), n_steps, layers, vmem)
 
     def _encode(self, rates, seed, n_steps):
@@ -252,9 +262,7 @@ class LifArray:
             if not group:
                 return
             rngs = [sample_rng(seed, index + i) for i in range(len(group))]
-            if np.shape(group) != (len(group), network.fan_in):
-                raise UserError(f"rates have shape {list(np.shape(group))}, the network takes [n_samples, {network.fan_in}]")
-            yield poisson_words(group, n_steps, rngs, network.meta.get("max_rate", 1.0)), len(group)
+            yield poisson_words(as_rates(group, network.fan_in), n_steps, rngs, network.meta.get("max_rate", 1.0)), len(group)
             index += len(group)
 
     def synthesize(self, audio, sample_rate_hz=None, seed: int = 0) -> list:
@@ -305,9 +313,7 @@ class LifArray:
     def _collect(self, groups, n_steps, layers, vmem) -> RunResult:
         """Run (raster words, samples) pairs and gather what comes out."""
         network = self.network
-        wrong = [i for i in layers if not 0 <= i < len(network.layers)]
-        if wrong:
-            raise UserError(f"layers = {list(layers)}: the network has layers 0 to {len(network.layers) - 1}")
+        layers = as_layers(layers, len(network.layers))
         last = len(network.layers) - 1
         counts, spikes = [], {i: [] for i in layers}
         potentials = [[] for _ in network.layers] if vmem else []
@@ -390,8 +396,6 @@ class LifArray:
         return True
 
     def _make_rasters(self, n_steps, vmem):
-        if not 1 <= n_steps <= MAX_STEPS:
-            raise UserError(f"n_steps = {n_steps}, must be 1 to {MAX_STEPS}")
         if self._rasters is None or (self._rasters.n_steps, self._rasters.vmem) != (n_steps, vmem):
             if self._rasters is not None:
                 self._rasters.free()
@@ -401,7 +405,8 @@ class LifArray:
 
     def _allocate_rasters(self, n_steps, vmem):
         """As many passes a batch as there is memory for; a local memory may have little left."""
-        for n_passes in range(self._n_passes, 0, -1):
+        most = BY_NAME["LIST_COUNT"].mask // len(self._weights.pieces)
+        for n_passes in range(min(self._n_passes, most), 0, -1):
             try:
                 return Rasters(self._weights, n_steps, n_passes, self._device, vmem)
             except OutOfMemoryError:

@@ -6,6 +6,7 @@ from math import ceil
 import numpy as np
 import pytest
 
+from lifarray.golden.config import CONFIGS
 from lifarray.golden.encode import pack, poisson, poisson_words, sample_rng, samples_per_pass
 from lifarray.golden.errors import UserError
 from lifarray.host.board_errors import (
@@ -272,10 +273,91 @@ def test_a_network_that_the_core_cannot_run_leaves_the_one_before(array):
             narrow.load(before)
 
 
-@pytest.mark.parametrize("shape", [(3, 20), (3, 20, 31), (0, 20, 30), (3, 0, 30)])
-def test_bad_shapes_of_spikes(array, shape):
-    with pytest.raises(UserError, match="the network takes"):
-        array.run(np.zeros(shape, bool))
+@pytest.mark.parametrize(
+    "spikes, text",
+    [
+        (np.zeros((3, 20), bool), "the network takes"),
+        (np.zeros((3, 20, 31), bool), "the network takes"),
+        ([], "the network takes"),
+        (np.zeros((0, 20, 30), bool), "nothing to run"),
+        (np.zeros((3, 0, 30), bool), "nothing to run"),
+        (np.full((1, 20, 30), 0.3), "other values than 0 and 1.*run_rates"),
+        (np.full((1, 20, 30), np.nan), "other values than 0 and 1"),
+        (np.full((1, 20, 30), 2), "other values than 0 and 1"),
+        ([[["a"] * 30]], "must be numbers"),
+        ([[1], [2, 3]], "differ in length"),
+        (np.zeros((1, 65536, 30), bool), "n_steps = 65536, must be 1 to 65535"),
+    ],
+)
+def test_bad_spikes(array, spikes, text):
+    with pytest.raises(UserError, match=text):
+        array.run(spikes)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float32, list])
+def test_spikes_of_other_types(array, dtype):
+    spikes, *layers = expected_spikes(array.network, make_rates(array.network, 2))
+    other = spikes.tolist() if dtype is list else spikes.astype(dtype)
+    assert (array.run(other).counts == layers[-1].sum(axis=1)).all()
+
+
+@pytest.mark.parametrize(
+    "options, text",
+    [
+        ({"seed": -1}, "seed = -1, must be at least 0"),
+        ({"seed": None}, "seed = None, must be a whole number"),
+        ({"n_steps": 0}, "n_steps = 0, must be 1 to 65535"),
+        ({"n_steps": 20.0}, "n_steps = 20.0, must be a whole number"),
+        ({"layers": 1}, "layers = 1, must be a list"),
+        ({"layers": [3]}, "layers 0 to 2"),
+        ({"layers": ["0"]}, "must be a list of whole numbers"),
+        ({"rates": [[0.5] * 30, [0.5] * 29]}, "differ in length"),
+        ({"rates": [["x"] * 30]}, "must be numbers"),
+        ({"rates": [[np.nan] * 30]}, "must lie in 0 to 1"),
+        ({"rates": [0.5] * 30}, "the network takes"),
+    ],
+)
+def test_bad_arguments_of_rates(array, options, text):
+    options = {"rates": make_rates(array.network, 2), **options}
+    with pytest.raises(UserError, match=text):
+        array.run_rates(**options)
+
+
+def test_layers_may_come_from_a_generator(array):
+    result = array.run_rates(make_rates(array.network, 1), layers=(i for i in (0, 1, 1)))
+    assert sorted(result.spikes) == [0, 1]
+
+
+def test_networks_and_configurations_by_name(tmp_path):
+    with LifArray("golden", "mnist-ae-int4", config="fast") as array:
+        assert array.network.sizes == (784, 196, 784) and array.config == CONFIGS["fast"]
+        path = tmp_path / "net.lif"
+        array.network.save(path)
+        array.load(path)
+        for network in (None, 3, make_rates):
+            with pytest.raises(UserError, match="give a Network"):
+                array.load(network)
+        with pytest.raises(UserError, match="nowhere"):
+            array.load("nowhere")
+        assert array.network.sizes == (784, 196, 784)
+
+
+def test_a_list_takes_at_most_what_its_register_holds():
+    network = make_network((1, 1, 1), n_steps=65)
+    with LifArray("golden", network, config=SMALL, n_passes=1 << 16) as array:
+        array._make_rasters(65, vmem=False)
+        assert array._rasters.n_passes == 65535 // 2
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (1, 1, 1), (1, 17), (17, 1), (16, 16), (2, 33, 1)])
+@pytest.mark.parametrize("n_steps", [1, 2, 63, 64, 65, 129])
+def test_small_networks_and_few_steps(sizes, n_steps):
+    network = make_network(sizes, n_steps=n_steps)
+    with LifArray("golden", config=SMALL, n_passes=2) as array:
+        for resident in (True, False):
+            array.load(network, resident)
+            for n_samples in (1, samples_per_pass(n_steps), 2 * samples_per_pass(n_steps) + 1):
+                check_run(array, network, n_samples, vmem=True)
 
 
 def test_bad_rates_stop_the_core(array):
@@ -287,8 +369,6 @@ def test_bad_rates_stop_the_core(array):
         with pytest.raises(UserError):
             array.run_rates(bad)
         assert not array._control.running
-    with pytest.raises(UserError, match="layers 0 to 2"):
-        array.run_rates(make_rates(array.network, 1), layers=[3])
     check_run(array, array.network)
 
 
@@ -428,10 +508,16 @@ def _with_a_flip(device):
 def test_unknown_devices_and_options():
     with pytest.raises(BoardError, match="choose pynq, sim, serial, golden"):
         LifArray("fpga")
-    with pytest.raises(BoardError, match="has none"):
-        LifArray("golden", simulator="icarus")
-    with pytest.raises(UserError, match="above 0"):
-        LifArray("golden", timeout_seconds=0)
+    for option, value in {"simulator": "icarus", "bitstream": "x.bit", "clock_hz": 1e8, "port": "x", "lock_file": "x"}.items():
+        with pytest.raises(BoardError, match=f"{option} = .*: device 'golden' has none"):
+            LifArray("golden", **{option: value})
+    with pytest.raises(BoardError, match="clock_hz = 0"):
+        LifArray("sim", clock_hz=0)
+    for options in ({"timeout_seconds": 0}, {"timeout_seconds": "1"}, {"timeout_seconds": float("nan")}, {"n_passes": 0}, {"n_passes": 1.5}):
+        with pytest.raises(UserError, match=next(iter(options))):
+            LifArray("golden", **options)
+    with pytest.raises(UserError, match="config = 'huge'.*demo"):
+        LifArray("golden", config="huge")
 
 
 @pytest.mark.parametrize("device", ["pynq", "sim"])
