@@ -49,7 +49,7 @@ class CoreControl:
         self.timeout_seconds = timeout_seconds
         self.running = False
         self.stored = None
-        self._windows = []
+        self._windows = None
         self._expected_seconds = FIRST_POLL_SECONDS
         self._check_identity()
         self.config = self._read_config()
@@ -83,14 +83,18 @@ class CoreControl:
 
     def open_windows(self, buffers):
         """Let the core touch these buffers and nothing else; each has an address and an end."""
-        self._windows = [(buffer.address // _PAGE * _PAGE, (buffer.end - 1) // _PAGE * _PAGE) for buffer in buffers]
-        self._write_windows()
+        wanted = [(buffer.address // _PAGE * _PAGE, (buffer.end - 1) // _PAGE * _PAGE) for buffer in buffers]
+        if wanted != self._windows:
+            self._write_windows(wanted)
 
-    def _write_windows(self):
+    def _write_windows(self, windows):
+        # Whoever interrupts this leaves them as nobody wants them.
+        self._windows = None
         for i in range(N_WINDOWS):
-            first, last = self._windows[i] if i < len(self._windows) else (BY_NAME[f"WINDOW{i}_FIRST"].reset, BY_NAME[f"WINDOW{i}_LAST"].reset)
+            first, last = windows[i] if i < len(windows) else (BY_NAME[f"WINDOW{i}_FIRST"].reset, BY_NAME[f"WINDOW{i}_LAST"].reset)
             self.device.write(f"WINDOW{i}_FIRST", first)
             self.device.write(f"WINDOW{i}_LAST", last)
+        self._windows = windows
 
     def start(self, list_address: int, list_count: int):
         """Ring the doorbell."""
@@ -121,7 +125,7 @@ class CoreControl:
         except BaseException:
             self.stop()
             # Whatever was wrong with them, the next run finds them as they should be.
-            self._write_windows()
+            self._write_windows(self._windows or [])
             raise
         if self.device.clock_hz:
             self._expected_seconds = counters["cycles"] / self.device.clock_hz
@@ -176,7 +180,7 @@ class CoreControl:
         self.stored = None
         self.device.download()
         self.running = False
-        self._write_windows()
+        self._write_windows(self._windows or [])
 
     def _timeout(self, status):
         waiting = [kind for kind in ("read", "write") if field_of("STATUS", status, f"waiting_{kind}")]
@@ -193,7 +197,7 @@ class CoreControl:
                 f"no memory at this address; if selftest says so too, {LOCAL_REMEDY}"
             )
         if error == ErrorCode.WINDOW:
-            opened = ", ".join(f"{first:#010x} to {last + _PAGE - 1:#010x}" for first, last in self._windows)
+            opened = ", ".join(f"{first:#010x} to {last + _PAGE - 1:#010x}" for first, last in self._windows or [])
             return WindowError(
                 f"the core was about to touch {address:#010x}, outside its windows ({opened or 'none open'}): "
                 "load the network again, its buffers moved"

@@ -9,9 +9,11 @@
 """
 
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Real
 from os import PathLike
+from threading import Lock, get_ident
 from time import perf_counter
 
 import numpy as np
@@ -70,6 +72,8 @@ class RunResult:
 
 class LifArray:
     """A core with a network on it. Use it in a ``with``: then its memory is given back, whatever happens.
+
+    Threads may share one: a call waits until the one before is done.
 
     Parameters
     ----------
@@ -133,6 +137,8 @@ class LifArray:
             raise UserError(f"config = {config!r}: give a CoreConfig, or the name of one: {', '.join(CONFIGS)}")
         self._device = open_device(device, bitstream=bitstream, config=config, simulator=simulator, clock_hz=clock_hz, lock_file=lock_file, port=port)
         self._weights = self._rasters = None
+        self._lock = Lock()
+        self._owner = None
         self._n_passes = n_passes
         self.counters = {}
         self.seconds = {}
@@ -193,27 +199,41 @@ class LifArray:
         UserError
             The core cannot run it, or its weights do not fit.
         """
-        self._require_open()
         if isinstance(network, (str, PathLike)):
             network = load_network(network)
         if not isinstance(network, Network):
             raise UserError(f"network = {network!r}: give a Network, a file's path, or the name of one that ships")
-        network.check_fits(self.config)
-        is_resident(network, self.config, resident)
-        self._unload()
-        self._weights = Weights(network, self.config, self._device, resident)
-        try:
-            self._control.open_windows(self._weights.buffers)
-            self._control.store(self._weights)
-        except BaseException:
+        with self._alone():
+            self._require_open()
+            network.check_fits(self.config)
+            is_resident(network, self.config, resident)
+            self._control.stored = None
             self._unload()
-            raise
+            self._weights = Weights(network, self.config, self._device, resident)
+            try:
+                self._control.open_windows(self._weights.buffers)
+                self._control.store(self._weights)
+            except BaseException:
+                self._unload()
+                raise
+
+    @contextmanager
+    def _alone(self):
+        """One caller at a time has the core; other threads wait."""
+        if self._lock.locked() and self._owner == get_ident():
+            raise UserError("what makes the rates or the audio of a run called the LifArray that runs them: use another one for that")
+        with self._lock:
+            self._owner = get_ident()
+            yield
+            self._owner = None
 
     def _unload(self):
-        for part in (self._rasters, self._weights):
+        parts = self._rasters, self._weights
+        # First, so that nobody uses what an interruption left half freed.
+        self._rasters = self._weights = None
+        for part in parts:
             if part is not None:
                 part.free()
-        self._rasters = self._weights = None
 
     def run(self, spikes, layers=(), vmem: bool = False) -> RunResult:
         """Run spikes.
@@ -227,10 +247,11 @@ class LifArray:
         vmem : bool
             Read back all layers' vmem too. It costs the core a write a neuron and sample.
         """
-        spikes = as_spikes(spikes, self._require_network().fan_in)
-        size = samples_per_pass(as_n_steps(spikes.shape[1]))
-        groups = ((pack(spikes[i : i + size]), len(spikes[i : i + size])) for i in range(0, len(spikes), size))
-        return self._collect(groups, spikes.shape[1], layers, vmem)
+        with self._alone():
+            spikes = as_spikes(spikes, self._require_network().fan_in)
+            size = samples_per_pass(as_n_steps(spikes.shape[1]))
+            groups = ((pack(spikes[i : i + size]), len(spikes[i : i + size])) for i in range(0, len(spikes), size))
+            return self._collect(groups, spikes.shape[1], layers, vmem)
 
     def run_rates(self, rates, seed: int = 0, layers=(), n_steps=None, vmem: bool = False) -> RunResult:
         """Draw Poisson spikes and run them, the next batch drawn while the core runs.
@@ -249,6 +270,10 @@ class LifArray:
         vmem : bool
             As for `run`.
         """
+        with self._alone():
+            return self._run_rates(rates, seed, layers, n_steps, vmem)
+
+    def _run_rates(self, rates, seed, layers, n_steps=None, vmem=False):
         network = self._require_network()
         n_steps = as_n_steps(network.n_steps if n_steps is None else n_steps)
         seed = as_whole("seed", seed, 0)
@@ -279,6 +304,10 @@ class LifArray:
         -------
         list of `lifarray.host.synthesis.Result`, one an utterance
         """
+        with self._alone():
+            return self._synthesize(audio, sample_rate_hz, seed)
+
+    def _synthesize(self, audio, sample_rate_hz, seed):
         network = self._require_network()
         targets = class_images(network)
         ears = front_end(network)
@@ -294,7 +323,7 @@ class LifArray:
                 yield rate
 
         before_last = len(network.layers) - 2
-        result = self.run_rates(heard(), seed, layers=[before_last] if before_last >= 0 else [])
+        result = self._run_rates(heard(), seed, layers=[before_last] if before_last >= 0 else [])
         # The encoder called the front end.
         self.seconds["encode"] -= self.seconds["front_end"]
         scores = class_scores(result.counts, targets)
@@ -343,7 +372,8 @@ class LifArray:
     def _stream(self, groups, n_steps, vmem):
         """Run batches, and yield (bank, `Batch`) of each as soon as the next one runs."""
         self._make_rasters(n_steps, vmem)
-        # A reset or a selftest may have come between.
+        # A reset, a selftest or Ctrl-C may have come between.
+        self._control.open_windows([self._rasters.buffer, *self._weights.buffers])
         self._control.store(self._weights)
         ended = None
         try:
@@ -397,11 +427,10 @@ class LifArray:
 
     def _make_rasters(self, n_steps, vmem):
         if self._rasters is None or (self._rasters.n_steps, self._rasters.vmem) != (n_steps, vmem):
-            if self._rasters is not None:
-                self._rasters.free()
-                self._rasters = None
+            before, self._rasters = self._rasters, None
+            if before is not None:
+                before.free()
             self._rasters = self._allocate_rasters(n_steps, vmem)
-            self._control.open_windows([self._rasters.buffer, *self._weights.buffers])
 
     def _allocate_rasters(self, n_steps, vmem):
         """As many passes a batch as there is memory for; a local memory may have little left."""
@@ -434,12 +463,9 @@ class LifArray:
         BoardError
             The first check that failed: what it means and what to do.
         """
-        self._require_open()
-        try:
+        with self._alone():
+            self._require_open()
             return selftest.run(self._control)
-        finally:
-            if self._rasters is not None:
-                self._control.open_windows([self._rasters.buffer, *self._weights.buffers])
 
     def info(self) -> dict:
         """What this is, for people and JSON."""
@@ -460,17 +486,18 @@ class LifArray:
 
     def close(self):
         """Stop the core and give everything back; closing twice does nothing."""
-        if self._device is None:
-            return
-        try:
-            if hasattr(self, "_control"):
-                self._control.stop()
-        finally:
-            device, self._device = self._device, None
+        with self._alone():
+            if self._device is None:
+                return
             try:
-                self._unload()
+                if hasattr(self, "_control"):
+                    self._control.stop()
             finally:
-                device.close()
+                device, self._device = self._device, None
+                try:
+                    self._unload()
+                finally:
+                    device.close()
 
     def _require_open(self):
         if self._device is None:

@@ -34,6 +34,7 @@ def run(control: CoreControl) -> list:
 
 def registers(control):
     """Registers keep what is written."""
+    control.open_windows([])
     for name in ("LIST_ADDRESS", "WINDOW0_FIRST"):
         for pattern in PATTERNS:
             control.device.write(name, pattern)
@@ -43,6 +44,7 @@ def registers(control):
                     f"register {name} reads {found:#010x} after {pattern:#010x} was written, must be {wanted:#010x}: "
                     "lower the clock, then suspect the bitstream"
                 )
+        control.device.write(name, BY_NAME[name].reset)
     return f"{2 * len(PATTERNS)} patterns"
 
 
@@ -142,6 +144,7 @@ def _compare(control, network, resident):
         finally:
             rasters.free()
     finally:
+        control.stored = None
         control.open_windows([])
         weights.free()
 

@@ -83,15 +83,21 @@ class ModelDevice:
             self._next = MEMORY_BASE
         address = self._next
         self._next = address + -(-n_bytes // PAGE) * PAGE
-        self.buffers[address] = np.zeros(n_words, dtype="<u8")
-        memory = self.buffers[address]
-        return shadow_buffer(
+        memory = np.zeros(n_words, dtype="<u8")
+
+        def release():
+            if self.buffers.get(address) is memory:
+                del self.buffers[address]
+
+        buffer = shadow_buffer(
             n_words,
             address,
             lambda first, words: memory.__setitem__(slice(first, first + len(words)), words),
             lambda first, n: memory[first : first + n],
-            lambda: self.buffers.pop(address, None),
+            release,
         )
+        self.buffers[address] = memory
+        return buffer
 
     def read(self, name):
         self.accesses += 1

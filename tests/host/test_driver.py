@@ -1,5 +1,6 @@
 """The driver on the model device: everything that needs no pynq and no simulator."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import ceil
 
@@ -101,6 +102,45 @@ def test_the_next_batch_is_encoded_while_the_core_runs(array, monkeypatch):
 
     array.run_rates(rates())
     assert log == ["encode", "start", "encode", "finish", "start", "finish"]
+
+
+def test_threads_share_an_array(array):
+    """Each gets its own spikes, counts and an array that is not pulled away."""
+    rates = make_rates(array.network, 9)
+    expected = [array.run_rates(rates, seed=i, n_steps=20 + i % 3).counts for i in range(12)]
+    with ThreadPoolExecutor(6) as pool:
+        jobs = [pool.submit(array.run_rates, rates, seed=i, n_steps=20 + i % 3) for i in range(12)]
+        checks = [pool.submit(array.selftest) for _ in range(2)]
+        loads = [pool.submit(array.load, array.network) for _ in range(2)]
+        for job, counts in zip(jobs, expected, strict=True):
+            assert (job.result().counts == counts).all()
+        assert all(len(check.result()) == 5 for check in checks) and loads[0].result() is None
+
+
+def test_a_run_that_calls_itself_is_refused(array):
+    rates = make_rates(array.network, 3)
+    for call in (lambda: array.run_rates(rates), array.selftest, lambda: array.load(array.network), array.close):
+
+        def nested(call=call):
+            yield rates[0]
+            call()
+
+        with pytest.raises(UserError, match="called the LifArray that runs them"):
+            array.run_rates(nested())
+        check_run(array, array.network)
+
+
+def test_two_arrays_at_once():
+    networks = [make_network(seed=1), make_network((12, 33, 5), seed=2)]
+    with LifArray("golden", networks[0], config=SMALL) as first, LifArray("golden", networks[1], config=SMALL) as second:
+        for seed in range(2):
+            check_run(first, networks[0], seed=seed)
+            check_run(second, networks[1], seed=seed)
+        rates = make_rates(networks[0], 3)
+        inputs = [first.run_rates(rates).counts[:, :12] / 20, second.run_rates(make_rates(networks[1], 3)).counts]
+        # One may feed the other.
+        result = second.run_rates(first.run_rates(row[None]).counts[0, :12] / 20 for row in rates)
+        assert (result.counts == second.run_rates(inputs[0]).counts).all()
 
 
 def test_buffers_are_given_back_and_runs_leak_nothing():
@@ -474,7 +514,8 @@ def test_another_core_is_refused(name, error, monkeypatch):
 
 def test_selftest_passes_and_leaves_the_network(array):
     check_run(array, array.network)
-    assert len(array.selftest()) == 5
+    for _ in range(2):
+        assert len(array.selftest()) == 5
     check_run(array, array.network)
 
 
