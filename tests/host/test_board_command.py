@@ -76,6 +76,8 @@ def test_throughput(lifarray, network_file):
     assert all(stage in out for stage in ("front end", "encode", "copy", "core", "wait", "decode", "utterances/s"))
     report = json.loads(lifarray(*arguments, "--json")[1])
     assert report["utterances"] == 5 and report["register_accesses_a_batch"] <= 20
+    assert sum(share for share in report["percent"].values() if share is not None) == pytest.approx(100)
+    assert report["percent"]["wait"] is None and report["percent"]["encode"] > 0
     assert set(report["milliseconds"]) == {"front_end", "encode", "copy", "core", "wait", "decode"}
 
 
@@ -87,7 +89,7 @@ def test_throughput(lifarray, network_file):
         (["board", "info", "--clock-mhz", "0"], "not a clock in MHz"),
         (["board", "info", "--device", "fpga"], "invalid choice: 'fpga'"),
         (["board", "info", "--config", "small"], ""),
-        (["board", "info"], "use device='"),
+        (["board", "info"], "choose the device"),
     ],
 )
 def test_bad_calls_are_told_in_one_line(lifarray, arguments, part):

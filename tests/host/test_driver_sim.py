@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
+from lifarray.golden.errors import UserError
 from lifarray.golden.registers import BY_NAME, CORE_ID, field_of
 from lifarray.host.board_errors import (
     AxiError,
@@ -217,6 +218,37 @@ def test_buffers_are_given_back(array):
     array.load(make_network())
 
 
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_a_thousand_runs_leak_nothing(array):
+    """Of buffers, open files, threads, and memory."""
+    psutil = pytest.importorskip("psutil")
+    device, process = array.device.pynq_device, psutil.Process()
+    rates = make_rates(array.network, 1)
+
+    def state():
+        return dict(device.buffers), process.num_fds(), process.num_threads()
+
+    for seed in range(100):
+        array.run_rates(rates, seed=seed)
+    before, bytes_before = state(), process.memory_info().rss
+    for seed in range(1000):
+        array.run_rates(rates, seed=seed)
+        if seed % 100 == 50:
+            array.load(array.network)
+    array.run_rates(rates)
+    assert state() == before
+    assert process.memory_info().rss - bytes_before < 4 << 20
+
+
+def test_a_network_that_the_core_cannot_run(array):
+    before = array.network
+    for network, text in ((make_network(vmem_bits=12), "saturates vmem at 12 bits"), (make_network(sizes=(2000, 3)), "its current can reach")):
+        with pytest.raises(UserError, match=text):
+            array.load(network)
+    check_run(array, before)
+
+
 @pytest.mark.parametrize("forgotten", ["flush", "invalidate"])
 def test_a_forgotten_flush_or_invalidate_shows(array, monkeypatch, forgotten):
     with monkeypatch.context() as patch:
@@ -401,7 +433,7 @@ def test_no_board():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pytest.importorskip("pynq", reason=SKIP)
-    with pytest.raises(NoBoardError, match="device='sim'"):
+    with pytest.raises(NoBoardError, match="choose the device sim"):
         LifArray()
 
 
