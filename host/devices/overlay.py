@@ -200,7 +200,8 @@ def _pynq():
             warnings.simplefilter("ignore")
             import pynq
     except ImportError as error:
-        raise NoBoardError(f"this device needs the Python package 'pynq' ({error}): pip install 'lifarray[board]', or choose the device golden") from None
+        why = f"this device needs the Python package 'pynq' ({error})"
+        raise NoBoardError(f"{why}: pip install 'lifarray[board]', or choose the device golden") from None
     return pynq
 
 
