@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
+from lifarray.golden.encode import samples_per_pass
 from lifarray.golden.errors import UserError
 from lifarray.golden.registers import BY_NAME, CORE_ID, field_of
 from lifarray.host.board_errors import (
@@ -94,6 +95,16 @@ def test_runs_are_bit_exact(array, weight_bits, resident):
     assert reads <= fetched if resident else reads > fetched
     assert result.counters["cycles"] > result.counters["events"] > 0
     assert (result.counters["batches"], result.counters["samples"]) == (3, 14)
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (17, 1), (2, 33, 1)])
+@pytest.mark.parametrize("n_steps", [1, 64, 65, 129])
+def test_small_networks_and_few_steps(array, sizes, n_steps):
+    network = make_network(sizes, n_steps=n_steps)
+    for resident in (True, False):
+        array.load(network, resident)
+        check_run(array, network, samples_per_pass(n_steps) + 1, vmem=True)
+    array.load(make_network())
 
 
 def test_the_model_device_says_the_same(array):
@@ -331,6 +342,29 @@ def test_ctrl_c_in_a_run(array, monkeypatch, presses):
 def test_ctrl_c_does_not_reach_the_simulator(array):
     process = board(array)._simulator.process
     assert os.getsid(process.pid) != os.getsid(0)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_simulator_that_somebody_killed(simulated, whole):
+    """Its parent alone, or both: nothing hangs, closing works, and another simulated core does not notice."""
+    from lifarray.golden.errors import ToolError
+
+    with LifArray("sim", make_network(seed=3), config=SMALL) as other:
+        check_run(other, other.network)
+        process, folder = board(other)._simulator.process, board(other).folder
+        if whole:
+            os.killpg(process.pid, signal.SIGKILL)
+            with pytest.raises(ToolError, match="simulator ended"):
+                check_run(other, other.network)
+            with pytest.raises(ToolError, match="simulator ended"):
+                other.close()
+        else:
+            process.kill()
+            check_run(other, other.network)
+    assert repr(other) == "LifArray, closed"
+    assert not folder.exists()
+    simulated.load(make_network())
+    check_run(simulated, simulated.network)
 
 
 @pytest.mark.parametrize("register, error", [("ID", BitstreamError), ("VERSION", MapMismatchError), ("MAP_HASH", MapMismatchError)])
