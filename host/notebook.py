@@ -134,7 +134,7 @@ def animate_spikes(spikes, shape):
     figure, axes = _figure(4, 3.6)
     frames = spikes.reshape(len(spikes), *shape)
     image = axes.imshow(frames[0], origin="lower", aspect="auto", cmap="gray_r", vmin=0, vmax=1)
-    axes.set(xlabel="frame", ylabel="channel")
+    axes.set(xlabel="frame", ylabel="channel", xticks=range(0, shape[1], 5))
     title = axes.set_title("step 0")
 
     def show(t):

@@ -485,6 +485,25 @@ def test_a_second_process_is_refused(tmp_path):
         CoreLock(tmp_path / "nowhere" / "lock")
 
 
+def test_a_lock_file_that_a_user_left(tmp_path, monkeypatch):
+    """Whoever tried the board without root leaves one, which root may open but not create."""
+    path = tmp_path / "lock"
+    CoreLock(path).release()
+
+    def kernel(name, mode):
+        if "a" in mode and name.exists():
+            raise PermissionError(13, "Permission denied")
+        return open(name, mode)
+
+    monkeypatch.setattr("lifarray.host.devices.lock.open", kernel, raising=False)
+    lock = CoreLock(path)
+    assert path.read_text() == f"{os.getpid()}\n"
+    with pytest.raises(CoreHeldError, match=f"process {os.getpid()} holds"):
+        CoreLock(path)
+    lock.release()
+    CoreLock(tmp_path / "new").release()
+
+
 def test_which_bitstream(tmp_path, monkeypatch):
     monkeypatch.setattr("lifarray.host.devices.overlay.resources.files", lambda package: tmp_path)
     monkeypatch.setenv("BOARD", "Pynq-Z2")
