@@ -2,8 +2,8 @@
 
 ::
 
-    with LifArray() as array:                  # or device="sim", or device="golden"
-        array.load(load_network("demo"))
+    with LifArray() as array:                  # or LifArray("sim"), or LifArray("golden")
+        array.load("demo")
         for result in array.synthesize("7_me.wav"):
             print(result.nearest, array.runner)
 """

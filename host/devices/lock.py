@@ -24,9 +24,8 @@ class CoreLock:
         try:
             self._file = _open(path)
         except OSError as error:
-            raise CoreHeldError(
-                f"cannot open the lock file {str(path)!r}: {error.strerror}; another user made it: use the core as that user does (the board's as root)"
-            ) from None
+            who = "another user made it: use the core as that user does, a board's as root"
+            raise CoreHeldError(f"cannot open the lock file {str(path)!r}: {error.strerror}; {who}") from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
