@@ -24,6 +24,7 @@ from ..golden.errors import UserError
 from ..golden.evaluate import class_images, class_scores, front_end
 from ..golden.network import Network
 from ..golden.program import is_resident
+from ..golden.progress import progress as show_progress
 from ..golden.registers import BY_NAME, PAGE_BITS
 from . import selftest
 from .arguments import as_layers, as_n_steps, as_rates, as_spikes, as_whole
@@ -290,7 +291,7 @@ class LifArray:
             yield poisson_words(as_rates(group, network.fan_in), n_steps, rngs, network.meta.get("max_rate", 1.0)), len(group)
             index += len(group)
 
-    def synthesize(self, audio, sample_rate_hz=None, seed: int = 0) -> list:
+    def synthesize(self, audio, sample_rate_hz=None, seed: int = 0, progress: bool = False) -> list:
         """Turn spoken digits into images.
 
         Parameters
@@ -299,15 +300,17 @@ class LifArray:
         sample_rate_hz : int
             Of samples; files say their own.
         seed : int
+        progress : bool
+            Show a progress bar on a terminal.
 
         Returns
         -------
         list of `lifarray.host.synthesis.Result`, one an utterance
         """
         with self._alone():
-            return self._synthesize(audio, sample_rate_hz, seed)
+            return self._synthesize(audio, sample_rate_hz, seed, progress)
 
-    def _synthesize(self, audio, sample_rate_hz, seed):
+    def _synthesize(self, audio, sample_rate_hz, seed, progress):
         network = self._require_network()
         targets = class_images(network)
         ears = front_end(network)
@@ -316,7 +319,7 @@ class LifArray:
 
         def heard():
             """The front end works while the core runs too."""
-            for utterance in utterances:
+            for utterance in show_progress(utterances, "running", quiet=not progress):
                 level, rate = self._timed("front_end", hear, ears, utterance)
                 levels.append(level)
                 rates.append(rate)

@@ -8,6 +8,7 @@ from ...golden.config import CONFIGS
 from ...golden.encode import poisson_stream
 from ...golden.errors import UserError
 from ...golden.evaluate import front_end
+from ...golden.progress import progress
 from ..devices import DEVICES
 from ..driver import STAGES, LifArray
 from ..networks import load_network
@@ -92,13 +93,13 @@ def _run(array, args):
     network = load_network(args.network)
     array.load(network)
     if args.files:
-        results = array.synthesize(args.files, seed=args.seed)
+        results = array.synthesize(args.files, seed=args.seed, progress=True)
         rows = [[result.utterance.name, result.nearest, float(result.scores[result.nearest]), result.cycles] for result in results]
         images = np.array([result.image.reshape(-1) for result in results])
         rates = _heard(network, args.files)
     else:
         rates = _random_rates(network, args.samples, args.seed)
-        images = array.run_rates(rates, seed=args.seed).counts
+        images = array.run_rates(progress(rates, "running"), seed=args.seed).counts
         rows = []
     expected = _by_the_model(network, rates, args.seed)
     mismatches = int((images != expected).sum())
@@ -142,7 +143,7 @@ def _throughput(array, args):
     words = [_word(ears.sample_rate_hz, i) for i in range(args.samples)]
     array.synthesize(words[:1], ears.sample_rate_hz, args.seed)     # makes room, and warms caches
     accesses = array.device.accesses
-    array.synthesize(words, ears.sample_rate_hz, args.seed)
+    array.synthesize(words, ears.sample_rate_hz, args.seed, progress=True)
     accesses = (array.device.accesses - accesses) / array.counters["batches"]
     n = len(words)
     milliseconds = {stage: array.seconds[stage] * 1000 / n for stage in STAGES}
