@@ -35,6 +35,7 @@ class CoreControl:
     Members
     -------
     stored : whose weights lie in the core's store; None: nobody's, as after a reset
+    lost : bool, the core was reset since a program set this to False: what lay in its block RAM is gone
 
     Raises
     ------
@@ -49,6 +50,7 @@ class CoreControl:
         self.timeout_seconds = timeout_seconds
         self.running = False
         self.stored = None
+        self.lost = False
         self._windows = None
         self._expected_seconds = FIRST_POLL_SECONDS
         self._check_identity()
@@ -176,11 +178,15 @@ class CoreControl:
         self.reset()
 
     def reset(self):
-        """Load the bitstream anew and set the windows again; memory keeps its contents, block RAM does not."""
-        self.stored = None
+        """Load the bitstream anew and set the windows again; DDR keeps its contents, block RAM does not."""
+        self._forget()
         self.device.download()
         self.running = False
         self._write_windows(self._windows or [])
+
+    def _forget(self):
+        self.stored = None
+        self.lost = True
 
     def _timeout(self, status):
         waiting = [kind for kind in ("read", "write") if field_of("STATUS", status, f"waiting_{kind}")]
@@ -197,10 +203,12 @@ class CoreControl:
                 f"no memory at this address; if selftest says so too, {LOCAL_REMEDY}"
             )
         if error == ErrorCode.WINDOW:
+            # As when somebody else loaded a bitstream, or the board had no power for a while.
+            self._forget()
             opened = ", ".join(f"{first:#010x} to {last + _PAGE - 1:#010x}" for first, last in self._windows or [])
             return WindowError(
                 f"the core was about to touch {address:#010x}, outside its windows ({opened or 'none open'}): "
-                "load the network again, its buffers moved"
+                "somebody else reset it, or wrote to its memory; run again, which sets it up anew"
             )
         if error == ErrorCode.DESCRIPTOR:
             return DescriptorError(f"the core refused the descriptor at {address:#010x}: memory holds something else there; run selftest")

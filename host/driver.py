@@ -376,6 +376,9 @@ class LifArray:
         """Run batches, and yield (bank, `Batch`) of each as soon as the next one runs."""
         self._make_rasters(n_steps, vmem)
         # A reset, a selftest or Ctrl-C may have come between.
+        if self._control.lost:
+            self._weights.fill()
+            self._control.lost = False
         self._control.open_windows([self._rasters.buffer, *self._weights.buffers])
         self._control.store(self._weights)
         ended = None

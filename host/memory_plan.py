@@ -85,27 +85,31 @@ class Weights:
                 break
         else:
             raise _too_large(network, config)
+        self._parts = parts
         try:
-            self.pieces = [piece for part, buffer in zip(parts, self.buffers) for piece in self._fill(part, buffer)]
-            self.loads = []
-            if self.resident:
-                self._keep()
-            for buffer in self.buffers:
-                buffer.flush(0, buffer.n_words)
+            self.fill()
         except BaseException:
             self.free()
             raise
+
+    def fill(self):
+        """Write the weights into their buffers, and to the core's memory; again if that lost them."""
+        pieces = [piece for part, buffer in zip(self._parts, self.buffers) for piece in self._fill(part, buffer)]
+        self.loads = []
+        self.pieces = self._keep(pieces) if self.resident else pieces
+        for buffer in self.buffers:
+            buffer.flush(0, buffer.n_words)
 
     def _load_bytes(self, part):
         """Room at the head of a buffer for the list that loads what it holds."""
         return self.resident * len({layer for layer, _, _ in part}) * DESCRIPTOR_BYTES
 
-    def _keep(self):
-        """Write the lists that load the pieces into the core, where those of a layer make one again."""
+    def _keep(self, pieces):
+        """Write the lists that load pieces into the core, where those of a layer make one again; these."""
         first_rows, row = {}, 0
         for buffer in self.buffers:
             raw = b""
-            for piece in self.pieces:
+            for piece in pieces:
                 if buffer.address <= piece.address < buffer.end:
                     first_rows.setdefault(piece.layer, row)
                     layer = self.part_of(piece)
@@ -113,10 +117,8 @@ class Weights:
                     row += weight_rows(layer, self.config)
             buffer.write(0, np.frombuffer(raw, dtype="<u8"))
             self.loads.append((buffer.address, len(raw) // DESCRIPTOR_BYTES))
-        whole = {piece.layer: piece for piece in reversed(self.pieces)}
-        self.pieces = [
-            whole[i]._replace(n_neurons=layer.n_neurons, store_row=first_rows[i]) for i, layer in enumerate(self.network.layers)
-        ]
+        whole = {piece.layer: piece for piece in reversed(pieces)}
+        return [whole[i]._replace(n_neurons=layer.n_neurons, store_row=first_rows[i]) for i, layer in enumerate(self.network.layers)]
 
     def part_of(self, piece):
         """The neurons of a piece, as a layer."""

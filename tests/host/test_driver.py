@@ -251,6 +251,19 @@ def test_weights_come_back_after_whatever_happened(array):
         array._control.reset()
         assert not array.device._store.any(), "a download clears block RAM, as on a board"
 
+    def somebody_else_resets():
+        """Or the power is cut: registers, block RAM and a local memory are as after a download."""
+        array.device.download()
+        for memory in array.device.buffers.values():
+            memory[:] = 0
+        with pytest.raises(WindowError, match="somebody else reset it"):
+            check_run(array, network)
+
+    def download_clears_local_memory():
+        for memory in array.device.buffers.values():
+            memory[:] = 0
+        array._control.reset()
+
     def fail():
         array.device.failing = True
         with pytest.raises(AxiError):
@@ -280,9 +293,15 @@ def test_weights_come_back_after_whatever_happened(array):
         assert array.network is None and not array.device.buffers
         array.load(network)
 
-    for seed, event in enumerate((reset, array.selftest, fail, hang, another_network, refused_network, fail_while_loading)):
+    events = (reset, array.selftest, somebody_else_resets, download_clears_local_memory, fail, hang)
+    for resident in (True, False):
+        array.load(network, resident)
+        for seed, event in enumerate(events):
+            event()
+            check_run(array, network, seed=seed)
+    for event in (another_network, refused_network, fail_while_loading):
         event()
-        check_run(array, network, seed=seed)
+        check_run(array, network)
 
 
 def test_weights_that_do_not_fit_name_the_remedy(array):
