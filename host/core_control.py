@@ -155,7 +155,7 @@ class CoreControl:
 
         Parameters
         ----------
-        weights : `memory_plan.Weights`, its buffers inside the windows
+        weights : `weights.Weights`, its buffers inside the windows
         """
         if not weights.resident or self.stored is weights:
             return

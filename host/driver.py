@@ -31,10 +31,11 @@ from .arguments import as_layers, as_n_steps, as_rates, as_spikes, as_whole
 from .board_errors import BoardError, OutOfMemoryError
 from .core_control import CoreControl
 from .devices import open_device
-from .memory_plan import Batch, Rasters, Weights
 from .networks import load_network
+from .rasters import Batch, Rasters
 from .recording import as_utterances
 from .synthesis import Result, hear
+from .weights import Weights
 
 TIMEOUT_SECONDS = 2.0
 """At the peak of its memory's bandwidth the paper-size network takes 0.06 s an utterance."""

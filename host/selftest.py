@@ -9,7 +9,8 @@ from ..golden.registers import BY_NAME
 from .board_errors import AxiError, CoreTimeoutError, DescriptorError, SelfTestError, WindowError
 from .core_control import LOCAL_REMEDY, CoreControl
 from .devices.buffer import WORD_BYTES
-from .memory_plan import Batch, Rasters, Weights
+from .rasters import Batch, Rasters
+from .weights import Weights
 
 SEED = 7
 N_SAMPLES = 2

@@ -31,7 +31,8 @@ from lifarray.host.devices.lock import CoreLock
 from lifarray.host.devices.overlay import OverlayDevice, find_bitstream
 from lifarray.host.driver import LifArray
 from lifarray.host.hwh import CORE_VLNV, hwh
-from lifarray.host.memory_plan import Batch, Weights
+from lifarray.host.rasters import Batch
+from lifarray.host.weights import Weights
 
 from .driver_cases import SMALL, check_run, make_network, make_rates
 
