@@ -51,6 +51,21 @@ def weight_rows(layer: Layer, config: CoreConfig) -> int:
     return config.tiles(layer.n_neurons) * layer.weight.shape[0]
 
 
+def is_resident(network: Network, config: CoreConfig, wanted: bool | None = None) -> bool:
+    """Whether a network's weights stay in a core: as ``wanted``; by default where they fit.
+
+    Raises
+    ------
+    UserError
+        They should, and do not fit.
+    """
+    rows = sum(weight_rows(layer, config) for layer in network.layers)
+    fits = rows <= config.resident_rows
+    if wanted and not fits:
+        raise UserError(f"the network's weights take {rows} rows and the core keeps {config.resident_rows}: stream them")
+    return fits if wanted is None else wanted
+
+
 def load_descriptor(layer: Layer, config: CoreConfig, weight_address: int, store_row: int) -> bytes:
     """The descriptor that copies a layer's weights into the core, to stay there."""
     return pack_descriptor(
@@ -129,12 +144,7 @@ class Program:
 
     def __post_init__(self):
         self.network.check_fits(self.config)
-        rows = sum(weight_rows(layer, self.config) for layer in self.network.layers)
-        fits = rows <= self.config.resident_rows
-        if self.resident is None:
-            object.__setattr__(self, "resident", fits)
-        elif self.resident and not fits:
-            raise UserError(f"the network's weights take {rows} rows and the core keeps {self.config.resident_rows}: stream them")
+        object.__setattr__(self, "resident", is_resident(self.network, self.config, self.resident))
         if self.n_samples < 1 or self.n_steps < 1:
             raise UserError(f"{self.n_samples} samples of {self.n_steps} steps: there is nothing to run")
         if self.base % ALIGNMENT:

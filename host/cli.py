@@ -84,9 +84,11 @@ def main(argv=None) -> int:
         print(f"lifarray: {error}", file=sys.stderr)
         return EXIT_TOOL_FAILED
     except _Terminated:
+        warnings.showwarning = _show_nothing
         print("lifarray: terminated", file=sys.stderr)
         return EXIT_TERMINATED
     except KeyboardInterrupt:
+        warnings.showwarning = _show_nothing
         print("lifarray: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
@@ -139,6 +141,10 @@ def _parser(argv):
             subparser.epilog = f"examples:\n{command.EXAMPLES}"
             subparser.set_defaults(run=command.run)
     return parser
+
+
+def _show_nothing(*arguments, **options):
+    """What an interruption left half done warns of that as it goes: parts of a design that nobody used, for one."""
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):

@@ -32,6 +32,11 @@ class CoreControl:
     timeout_seconds : float
         Longest run.
 
+    Members
+    -------
+    stored : whose weights lie in the core's store; None: nobody's, as after a reset
+    lost : bool, the core was reset since a program set this to False: what lay in its block RAM is gone
+
     Raises
     ------
     BitstreamError
@@ -44,7 +49,9 @@ class CoreControl:
         self.device = device
         self.timeout_seconds = timeout_seconds
         self.running = False
-        self._windows = []
+        self.stored = None
+        self.lost = False
+        self._windows = None
         self._expected_seconds = FIRST_POLL_SECONDS
         self._check_identity()
         self.config = self._read_config()
@@ -78,14 +85,18 @@ class CoreControl:
 
     def open_windows(self, buffers):
         """Let the core touch these buffers and nothing else; each has an address and an end."""
-        self._windows = [(buffer.address // _PAGE * _PAGE, (buffer.end - 1) // _PAGE * _PAGE) for buffer in buffers]
-        self._write_windows()
+        wanted = [(buffer.address // _PAGE * _PAGE, (buffer.end - 1) // _PAGE * _PAGE) for buffer in buffers]
+        if wanted != self._windows:
+            self._write_windows(wanted)
 
-    def _write_windows(self):
+    def _write_windows(self, windows):
+        # Whoever interrupts this leaves them as nobody wants them.
+        self._windows = None
         for i in range(N_WINDOWS):
-            first, last = self._windows[i] if i < len(self._windows) else (BY_NAME[f"WINDOW{i}_FIRST"].reset, BY_NAME[f"WINDOW{i}_LAST"].reset)
+            first, last = windows[i] if i < len(windows) else (BY_NAME[f"WINDOW{i}_FIRST"].reset, BY_NAME[f"WINDOW{i}_LAST"].reset)
             self.device.write(f"WINDOW{i}_FIRST", first)
             self.device.write(f"WINDOW{i}_LAST", last)
+        self._windows = windows
 
     def start(self, list_address: int, list_count: int):
         """Ring the doorbell."""
@@ -116,7 +127,7 @@ class CoreControl:
         except BaseException:
             self.stop()
             # Whatever was wrong with them, the next run finds them as they should be.
-            self._write_windows()
+            self._write_windows(self._windows or [])
             raise
         if self.device.clock_hz:
             self._expected_seconds = counters["cycles"] / self.device.clock_hz
@@ -139,6 +150,21 @@ class CoreControl:
             pause = max(FIRST_POLL_SECONDS, min(next_pause, self.timeout_seconds - waited))
             next_pause *= 2
 
+    def store(self, weights):
+        """Have the core load weights that are to stay in it, unless they are there.
+
+        Parameters
+        ----------
+        weights : `weights.Weights`, its buffers inside the windows
+        """
+        if not weights.resident or self.stored is weights:
+            return
+        self.stored = None
+        for address, count in weights.loads:
+            self.start(address, count)
+            self.finish()
+        self.stored = weights
+
     def stop(self):
         """Make the core idle: ask it to stop, and load the bitstream anew if it does not."""
         if not self.running:
@@ -152,10 +178,15 @@ class CoreControl:
         self.reset()
 
     def reset(self):
-        """Load the bitstream anew and set the windows again; memory keeps its contents."""
+        """Load the bitstream anew and set the windows again; DDR keeps its contents, block RAM does not."""
+        self._forget()
         self.device.download()
         self.running = False
-        self._write_windows()
+        self._write_windows(self._windows or [])
+
+    def _forget(self):
+        self.stored = None
+        self.lost = True
 
     def _timeout(self, status):
         waiting = [kind for kind in ("read", "write") if field_of("STATUS", status, f"waiting_{kind}")]
@@ -172,10 +203,12 @@ class CoreControl:
                 f"no memory at this address; if selftest says so too, {LOCAL_REMEDY}"
             )
         if error == ErrorCode.WINDOW:
-            opened = ", ".join(f"{first:#010x} to {last + _PAGE - 1:#010x}" for first, last in self._windows)
+            # As when somebody else loaded a bitstream, or the board had no power for a while.
+            self._forget()
+            opened = ", ".join(f"{first:#010x} to {last + _PAGE - 1:#010x}" for first, last in self._windows or [])
             return WindowError(
                 f"the core was about to touch {address:#010x}, outside its windows ({opened or 'none open'}): "
-                "load the network again, its buffers moved"
+                "somebody else reset it, or wrote to its memory; run again, which sets it up anew"
             )
         if error == ErrorCode.DESCRIPTOR:
             return DescriptorError(f"the core refused the descriptor at {address:#010x}: memory holds something else there; run selftest")

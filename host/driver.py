@@ -2,35 +2,43 @@
 
 ::
 
-    with LifArray() as array:                  # or device="sim", or device="golden"
-        array.load(load_network("demo"))
+    with LifArray() as array:                  # or LifArray("sim"), or LifArray("golden")
+        array.load("demo")
         for result in array.synthesize("7_me.wav"):
             print(result.nearest, array.runner)
 """
 
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Real
+from os import PathLike
+from threading import Lock, get_ident
 from time import perf_counter
 
 import numpy as np
 
-from ..golden.descriptor import FIELDS
+from ..golden.config import CONFIGS, CoreConfig
 from ..golden.encode import pack, poisson_words, sample_rng, samples_per_pass, unpack
 from ..golden.errors import UserError
 from ..golden.evaluate import class_images, class_scores, front_end
-from ..golden.registers import PAGE_BITS
+from ..golden.network import Network
+from ..golden.program import is_resident
+from ..golden.progress import progress as show_progress
+from ..golden.registers import BY_NAME, PAGE_BITS
 from . import selftest
+from .arguments import as_layers, as_n_steps, as_rates, as_spikes, as_whole
 from .board_errors import BoardError, OutOfMemoryError
 from .core_control import CoreControl
 from .devices import open_device
-from .memory_plan import Batch, Rasters, Weights
+from .networks import load_network
+from .rasters import Batch, Rasters
 from .recording import as_utterances
 from .synthesis import Result, hear
+from .weights import Weights
 
 TIMEOUT_SECONDS = 2.0
 """At the peak of its memory's bandwidth the paper-size network takes 0.06 s an utterance."""
-
-MAX_STEPS = next((1 << field.width) - 1 for field in FIELDS if field.name == "n_steps")
 
 PASSES = 4
 """Passes a doorbell: the calls from Python are then a small part, and the buffers stay small."""
@@ -48,14 +56,18 @@ class RunResult:
         Spike counts of the last layer.
     spikes : dict of layer index to bool [n_samples, n_steps, n_neurons]
         Of the layers that were asked for.
+    vmem : list of int32 [n_samples, n_neurons], one a layer; or None
+        Membrane potential after the reset at the last step, if asked for.
     counters : dict of str to int
-        The core's counters, summed over the run; "samples" and "batches" too.
+        The core's counters, summed over the run; "samples" and "batches" too; and "resident":
+        whether the weights stayed in the core.
     runner : str
         What ran.
     """
 
     counts: np.ndarray
     spikes: dict
+    vmem: "list | None"
     counters: dict
     runner: str
 
@@ -63,17 +75,19 @@ class RunResult:
 class LifArray:
     """A core with a network on it. Use it in a ``with``: then its memory is given back, whatever happens.
 
+    Threads may share one: a call waits until the one before is done.
+
     Parameters
     ----------
     device : str
         "pynq": the core on this board. "sim": its RTL on a simulator, through pynq. "serial": the core
         on a ULX3S. "golden": the integer model behind the same registers.
-    network : Network
+    network : Network or str
         To `load` at once.
     bitstream : path
         ``NAME.bit`` with ``NAME.hwh`` beside it, instead of the one that the package brought.
-    config : CoreConfig
-        Of the simulated core or the model; a board's is in its bitstream.
+    config : CoreConfig or str
+        Of the simulated core or the model, or its name in ``CONFIGS``; a board's is in its bitstream.
     simulator : str
         "verilator" or "icarus", for "sim".
     clock_hz : int
@@ -117,10 +131,16 @@ class LifArray:
         lock_file=None,
         port=None,
     ):
-        if not timeout_seconds > 0 or n_passes < 1:
-            raise UserError(f"timeout_seconds = {timeout_seconds} and n_passes = {n_passes} must be above 0")
+        if not isinstance(timeout_seconds, Real) or not timeout_seconds > 0:
+            raise UserError(f"timeout_seconds = {timeout_seconds!r}, must be above 0")
+        n_passes = as_whole("n_passes", n_passes, 1)
+        config = CONFIGS.get(config, config)
+        if not isinstance(config, (CoreConfig, type(None))):
+            raise UserError(f"config = {config!r}: give a CoreConfig, or the name of one: {', '.join(CONFIGS)}")
         self._device = open_device(device, bitstream=bitstream, config=config, simulator=simulator, clock_hz=clock_hz, lock_file=lock_file, port=port)
         self._weights = self._rasters = None
+        self._lock = Lock()
+        self._owner = None
         self._n_passes = n_passes
         self.counters = {}
         self.seconds = {}
@@ -166,43 +186,76 @@ class LifArray:
         network = "no network" if self.network is None else " → ".join(map(str, self.network.sizes))
         return f"LifArray on {self.runner}: {self.config.lanes} lanes, {network}"
 
-    def load(self, network):
-        """Put a network's weights into the core's memory; the one before is given up.
+    def load(self, network, resident=None):
+        """Put a network's weights into the core's memory, and where they fit into the core itself; the one before is given up.
+
+        Parameters
+        ----------
+        network : Network, or a file's path, or the name of one that ships
+        resident : bool
+            True: the weights stay in the core, so that runs fetch none. False: each run fetches the
+            rows whose inputs spike. By default they stay where they fit.
 
         Raises
         ------
         UserError
             The core cannot run it, or its weights do not fit.
         """
-        self._require_open()
-        network.check_fits(self.config)
-        self._unload()
-        self._weights = Weights(network, self.config, self._device)
+        if isinstance(network, (str, PathLike)):
+            network = load_network(network)
+        if not isinstance(network, Network):
+            raise UserError(f"network = {network!r}: give a Network, a file's path, or the name of one that ships")
+        with self._alone():
+            self._require_open()
+            network.check_fits(self.config)
+            is_resident(network, self.config, resident)
+            self._control.stored = None
+            self._unload()
+            self._weights = Weights(network, self.config, self._device, resident)
+            try:
+                self._control.open_windows(self._weights.buffers)
+                self._control.store(self._weights)
+            except BaseException:
+                self._unload()
+                raise
+
+    @contextmanager
+    def _alone(self):
+        """One caller at a time has the core; other threads wait."""
+        if self._lock.locked() and self._owner == get_ident():
+            raise UserError("what makes the rates or the audio of a run called the LifArray that runs them: use another one for that")
+        with self._lock:
+            self._owner = get_ident()
+            yield
+            self._owner = None
 
     def _unload(self):
-        for part in (self._rasters, self._weights):
+        parts = self._rasters, self._weights
+        # First, so that nobody uses what an interruption left half freed.
+        self._rasters = self._weights = None
+        for part in parts:
             if part is not None:
                 part.free()
-        self._rasters = self._weights = None
 
-    def run(self, spikes, layers=()) -> RunResult:
+    def run(self, spikes, layers=(), vmem: bool = False) -> RunResult:
         """Run spikes.
 
         Parameters
         ----------
         spikes : bool [n_samples, n_steps, fan_in]
+            Or 0 and 1 in another type.
         layers : sequence of int
             Layers whose spikes to read back.
+        vmem : bool
+            Read back all layers' vmem too. It costs the core a write a neuron and sample.
         """
-        spikes = np.asarray(spikes, dtype=bool)
-        fan_in = self._require_network().fan_in
-        if spikes.ndim != 3 or spikes.shape[2] != fan_in or 0 in spikes.shape:
-            raise UserError(f"spikes have shape {list(spikes.shape)}, the network takes [n_samples, n_steps, {fan_in}]")
-        size = samples_per_pass(spikes.shape[1])
-        groups = ((pack(spikes[i : i + size]), len(spikes[i : i + size])) for i in range(0, len(spikes), size))
-        return self._collect(groups, spikes.shape[1], layers)
+        with self._alone():
+            spikes = as_spikes(spikes, self._require_network().fan_in)
+            size = samples_per_pass(as_n_steps(spikes.shape[1]))
+            groups = ((pack(spikes[i : i + size]), len(spikes[i : i + size])) for i in range(0, len(spikes), size))
+            return self._collect(groups, spikes.shape[1], layers, vmem)
 
-    def run_rates(self, rates, seed: int = 0, layers=(), n_steps=None) -> RunResult:
+    def run_rates(self, rates, seed: int = 0, layers=(), n_steps=None, vmem: bool = False) -> RunResult:
         """Draw Poisson spikes and run them, the next batch drawn while the core runs.
 
         Sample i draws from ``sample_rng(seed, i)``: the same spikes on a board and a PC, in batches
@@ -216,10 +269,17 @@ class LifArray:
             Layers whose spikes to read back.
         n_steps : int
             By default the network's.
+        vmem : bool
+            As for `run`.
         """
+        with self._alone():
+            return self._run_rates(rates, seed, layers, n_steps, vmem)
+
+    def _run_rates(self, rates, seed, layers, n_steps=None, vmem=False):
         network = self._require_network()
-        n_steps = network.n_steps if n_steps is None else n_steps
-        return self._collect(self._encode(rates, seed, n_steps), n_steps, layers)
+        n_steps = as_n_steps(network.n_steps if n_steps is None else n_steps)
+        seed = as_whole("seed", seed, 0)
+        return self._collect(self._encode(rates, seed, n_steps), n_steps, layers, vmem)
 
     def _encode(self, rates, seed, n_steps):
         network = self.network
@@ -229,12 +289,10 @@ class LifArray:
             if not group:
                 return
             rngs = [sample_rng(seed, index + i) for i in range(len(group))]
-            if np.shape(group) != (len(group), network.fan_in):
-                raise UserError(f"rates have shape {list(np.shape(group))}, the network takes [n_samples, {network.fan_in}]")
-            yield poisson_words(group, n_steps, rngs, network.meta.get("max_rate", 1.0)), len(group)
+            yield poisson_words(as_rates(group, network.fan_in), n_steps, rngs, network.meta.get("max_rate", 1.0)), len(group)
             index += len(group)
 
-    def synthesize(self, audio, sample_rate_hz=None, seed: int = 0) -> list:
+    def synthesize(self, audio, sample_rate_hz=None, seed: int = 0, progress: bool = False) -> list:
         """Turn spoken digits into images.
 
         Parameters
@@ -243,11 +301,17 @@ class LifArray:
         sample_rate_hz : int
             Of samples; files say their own.
         seed : int
+        progress : bool
+            Show a progress bar on a terminal.
 
         Returns
         -------
         list of `lifarray.host.synthesis.Result`, one an utterance
         """
+        with self._alone():
+            return self._synthesize(audio, sample_rate_hz, seed, progress)
+
+    def _synthesize(self, audio, sample_rate_hz, seed, progress):
         network = self._require_network()
         targets = class_images(network)
         ears = front_end(network)
@@ -256,14 +320,14 @@ class LifArray:
 
         def heard():
             """The front end works while the core runs too."""
-            for utterance in utterances:
+            for utterance in show_progress(utterances, "running", quiet=not progress):
                 level, rate = self._timed("front_end", hear, ears, utterance)
                 levels.append(level)
                 rates.append(rate)
                 yield rate
 
         before_last = len(network.layers) - 2
-        result = self.run_rates(heard(), seed, layers=[before_last] if before_last >= 0 else [])
+        result = self._run_rates(heard(), seed, layers=[before_last] if before_last >= 0 else [])
         # The encoder called the front end.
         self.seconds["encode"] -= self.seconds["front_end"]
         scores = class_scores(result.counts, targets)
@@ -279,17 +343,16 @@ class LifArray:
             for utterance, level, state, image, score in zip(utterances, levels, hidden, images, scores)
         ]
 
-    def _collect(self, groups, n_steps, layers) -> RunResult:
+    def _collect(self, groups, n_steps, layers, vmem) -> RunResult:
         """Run (raster words, samples) pairs and gather what comes out."""
         network = self.network
-        wrong = [i for i in layers if not 0 <= i < len(network.layers)]
-        if wrong:
-            raise UserError(f"layers = {list(layers)}: the network has layers 0 to {len(network.layers) - 1}")
+        layers = as_layers(layers, len(network.layers))
         last = len(network.layers) - 1
         counts, spikes = [], {i: [] for i in layers}
+        potentials = [[] for _ in network.layers] if vmem else []
         self.counters = Counter()
         self.seconds = dict.fromkeys(STAGES, 0.0)
-        for bank, batch in self._stream(groups, n_steps):
+        for bank, batch in self._stream(groups, n_steps, vmem):
             for i in sorted({last, *layers}):
                 rasters = self._timed("copy", self._rasters.get, bank, i, len(batch.words))
                 steps = self._timed("decode", _unpack_all, rasters, batch.n_samples, n_steps)
@@ -297,19 +360,33 @@ class LifArray:
                     spikes[i].append(steps)
                 if i == last:
                     counts.append(self._timed("decode", steps.sum, axis=1))
+            for i, parts in enumerate(potentials):
+                parts.append(self._timed("copy", self._rasters.get_vmem, bank, i, batch.n_samples))
         if not counts:
             raise UserError("there are no samples to run")
-        self.counters = dict(self.counters)
-        return RunResult(np.concatenate(counts), {i: np.concatenate(parts) for i, parts in spikes.items()}, self.counters, self.runner)
+        self.counters = {**self.counters, "resident": self._weights.resident}
+        return RunResult(
+            np.concatenate(counts),
+            {i: np.concatenate(parts) for i, parts in spikes.items()},
+            [np.concatenate(parts) for parts in potentials] if vmem else None,
+            self.counters,
+            self.runner,
+        )
 
-    def _stream(self, groups, n_steps):
+    def _stream(self, groups, n_steps, vmem):
         """Run batches, and yield (bank, `Batch`) of each as soon as the next one runs."""
-        self._make_rasters(n_steps)
+        self._make_rasters(n_steps, vmem)
+        # A reset, a selftest or Ctrl-C may have come between.
+        if self._control.lost:
+            self._weights.fill()
+            self._control.lost = False
+        self._control.open_windows([self._rasters.buffer, *self._weights.buffers])
+        self._control.store(self._weights)
         ended = None
         try:
             for bank, batch in self._filled(groups):
                 finished = self._finish(ended)
-                self._timed("wait", self._control.start, self._rasters.list_address(bank), self._rasters.list_count(batch))
+                self._timed("wait", self._start, bank, batch)
                 if finished:
                     yield ended
                 ended = bank, batch
@@ -336,31 +413,38 @@ class LifArray:
             yield bank, batch
             bank = (bank + 1) % Rasters.N_BANKS
 
+    def _start(self, bank, batch, which=0):
+        self._control.start(self._rasters.list_address(bank, which), self._rasters.list_count(batch, which))
+
     def _finish(self, ended):
+        """Wait for the end of a batch whose first list runs."""
         if ended is None:
             return False
-        counters = self._timed("wait", self._control.finish)
-        self.counters.update(counters)
-        self.counters.update(batches=1, samples=sum(ended[1].n_samples))
-        if self.clock_hz:
-            self.seconds["core"] += counters["cycles"] / self.clock_hz
+        bank, batch = ended
+        for which in range(self._rasters.n_lists):
+            if which > 0:
+                self._timed("wait", self._start, bank, batch, which)
+            counters = self._timed("wait", self._control.finish)
+            self._timed("copy", self._rasters.weave, bank, which, len(batch.words))
+            self.counters.update(counters)
+            if self.clock_hz:
+                self.seconds["core"] += counters["cycles"] / self.clock_hz
+        self.counters.update(batches=1, samples=sum(batch.n_samples))
         return True
 
-    def _make_rasters(self, n_steps):
-        if not 1 <= n_steps <= MAX_STEPS:
-            raise UserError(f"n_steps = {n_steps}, must be 1 to {MAX_STEPS}")
-        if self._rasters is None or self._rasters.n_steps != n_steps:
-            if self._rasters is not None:
-                self._rasters.free()
-                self._rasters = None
-            self._rasters = self._allocate_rasters(n_steps)
-            self._control.open_windows([self._rasters.buffer, *self._weights.buffers])
+    def _make_rasters(self, n_steps, vmem):
+        if self._rasters is None or (self._rasters.n_steps, self._rasters.vmem) != (n_steps, vmem):
+            before, self._rasters = self._rasters, None
+            if before is not None:
+                before.free()
+            self._rasters = self._allocate_rasters(n_steps, vmem)
 
-    def _allocate_rasters(self, n_steps):
+    def _allocate_rasters(self, n_steps, vmem):
         """As many passes a batch as there is memory for; a local memory may have little left."""
-        for n_passes in range(self._n_passes, 0, -1):
+        most = BY_NAME["LIST_COUNT"].mask // len(self._weights.pieces)
+        for n_passes in range(min(self._n_passes, most), 0, -1):
             try:
-                return Rasters(self._weights, n_steps, n_passes, self._device)
+                return Rasters(self._weights, n_steps, n_passes, self._device, vmem)
             except OutOfMemoryError:
                 if n_passes == 1:
                     raise
@@ -386,12 +470,9 @@ class LifArray:
         BoardError
             The first check that failed: what it means and what to do.
         """
-        self._require_open()
-        try:
+        with self._alone():
+            self._require_open()
             return selftest.run(self._control)
-        finally:
-            if self._rasters is not None:
-                self._control.open_windows([self._rasters.buffer, *self._weights.buffers])
 
     def info(self) -> dict:
         """What this is, for people and JSON."""
@@ -405,22 +486,25 @@ class LifArray:
             "current_bits": config.current_bits,
             "vmem_bits": config.vmem_bits,
             "bus_bits": config.bus_bits,
+            "resident_rows": config.resident_rows,
             "local_memory_bytes": config.local_pages << PAGE_BITS,
+            "weights": self._weights and ("resident" if self._weights.resident else "streamed"),
         }
 
     def close(self):
         """Stop the core and give everything back; closing twice does nothing."""
-        if self._device is None:
-            return
-        try:
-            if hasattr(self, "_control"):
-                self._control.stop()
-        finally:
-            device, self._device = self._device, None
+        with self._alone():
+            if self._device is None:
+                return
             try:
-                self._unload()
+                if hasattr(self, "_control"):
+                    self._control.stop()
             finally:
-                device.close()
+                device, self._device = self._device, None
+                try:
+                    self._unload()
+                finally:
+                    device.close()
 
     def _require_open(self):
         if self._device is None:

@@ -55,7 +55,13 @@ document.getElementById("lifarray-record").onclick = async () => {
     said.textContent = "this browser gives its microphone to https and localhost only: ssh -L 9090:localhost:9090 BOARD, then open localhost:9090";
     return;
   }
-  const stream = await navigator.mediaDevices.getUserMedia({audio: true});
+  let stream;
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({audio: true});
+  } catch (error) {
+    said.textContent = "no microphone (" + error.message + "): allow it in the browser, or upload a file";
+    return;
+  }
   const context = new AudioContext();
   const node = context.createScriptProcessor(4096, 1, 1);
   const parts = [];
@@ -128,7 +134,7 @@ def animate_spikes(spikes, shape):
     figure, axes = _figure(4, 3.6)
     frames = spikes.reshape(len(spikes), *shape)
     image = axes.imshow(frames[0], origin="lower", aspect="auto", cmap="gray_r", vmin=0, vmax=1)
-    axes.set(xlabel="frame", ylabel="channel")
+    axes.set(xlabel="frame", ylabel="channel", xticks=range(0, shape[1], 5))
     title = axes.set_title("step 0")
 
     def show(t):
@@ -140,7 +146,7 @@ def animate_spikes(spikes, shape):
 
 
 def draw_images(results, columns: int = 10):
-    """The images of results, with the nearest class of each."""
+    """The images of results, with the nearest class of each, and where that is wrong, what was said."""
     from matplotlib.figure import Figure
 
     rows = -(-len(results) // columns)
@@ -150,7 +156,8 @@ def draw_images(results, columns: int = 10):
         axes = figure.add_subplot(rows, columns, i + 1)
         axes.imshow(result.image, cmap="gray")
         axes.set_axis_off()
-        axes.set_title(f"“{result.nearest}”", size=10, pad=3, color="black" if result.correct is None else "green" if result.correct else "red")
+        said = f", not {result.utterance.digit}" if result.correct is False else ""
+        axes.set_title(f"“{result.nearest}”{said}", size=10, pad=3, color="black" if result.correct is None else "green" if result.correct else "red")
     return _picture(figure)
 
 

@@ -1,12 +1,13 @@
 """Speech from files or arrays, where the board has no package to read files with either."""
 
 import wave
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
 
 from ..golden.errors import UserError
-from .utterances import Utterance, recorded
+from .utterances import Utterance, digit_of, recorded
 
 
 def as_utterances(audio, sample_rate_hz=None) -> list:
@@ -25,7 +26,13 @@ def as_utterances(audio, sample_rate_hz=None) -> list:
     """
     if isinstance(audio, (str, Path, Utterance)) or (isinstance(audio, np.ndarray) and audio.ndim == 1):
         audio = [audio]
-    return [_one(item, i, sample_rate_hz) for i, item in enumerate(audio)]
+    if sample_rate_hz is not None and not isinstance(sample_rate_hz, Real):
+        raise UserError(f"sample_rate_hz = {sample_rate_hz!r}, must be a number")
+    try:
+        items = list(audio)
+    except TypeError:
+        raise UserError(f"{audio!r} is no audio: give a WAV file's path, samples, or a list of those") from None
+    return [_one(item, i, sample_rate_hz) for i, item in enumerate(items)]
 
 
 def _one(item, i, sample_rate_hz):
@@ -35,11 +42,17 @@ def _one(item, i, sample_rate_hz):
         try:
             import soundfile  # noqa: F401
         except (ImportError, OSError):
-            return Utterance(str(item), Path(item).resolve().parent.name, None, *read_pcm(item))
+            return Utterance(str(item), Path(item).resolve().parent.name, digit_of(item), *read_pcm(item))
         return recorded([item])[0]
     if not sample_rate_hz:
         raise UserError("samples come without a rate: give sample_rate_hz")
-    return Utterance(f"samples {i}", "", None, np.asarray(item, dtype=np.float32), sample_rate_hz)
+    try:
+        samples = np.asarray(item)
+    except ValueError:
+        samples = None
+    if samples is None or samples.dtype.kind not in "iuf" or samples.ndim not in (1, 2):
+        raise UserError(f"samples {i} are no audio: give numbers, [n] or [n, n_audio_channels]; one recording alone as an array")
+    return Utterance(f"samples {i}", "", None, samples.astype(np.float32), sample_rate_hz)
 
 
 def read_pcm(path):

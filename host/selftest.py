@@ -4,13 +4,16 @@ import numpy as np
 
 from ..golden.encode import pack
 from ..golden.network import Layer, Network
+from ..golden.program import is_resident
 from ..golden.registers import BY_NAME
 from .board_errors import AxiError, CoreTimeoutError, DescriptorError, SelfTestError, WindowError
 from .core_control import LOCAL_REMEDY, CoreControl
 from .devices.buffer import WORD_BYTES
-from .memory_plan import Batch, Rasters, Weights
+from .rasters import Batch, Rasters
+from .weights import Weights
 
 SEED = 7
+N_SAMPLES = 2
 TIMEOUT_SECONDS = 2e-3
 """The check's network takes some microseconds."""
 
@@ -25,13 +28,14 @@ def run(control: CoreControl) -> list:
     saved = control.timeout_seconds
     control.timeout_seconds = min(saved, TIMEOUT_SECONDS)
     try:
-        return [(check.__doc__.split("\n")[0].rstrip("."), check(control)) for check in (registers, windows, reads, arithmetic)]
+        return [(check.__doc__.split("\n")[0].rstrip("."), check(control)) for check in (registers, windows, reads, arithmetic, resident_weights)]
     finally:
         control.timeout_seconds = saved
 
 
 def registers(control):
     """Registers keep what is written."""
+    control.open_windows([])
     for name in ("LIST_ADDRESS", "WINDOW0_FIRST"):
         for pattern in PATTERNS:
             control.device.write(name, pattern)
@@ -41,6 +45,7 @@ def registers(control):
                     f"register {name} reads {found:#010x} after {pattern:#010x} was written, must be {wanted:#010x}: "
                     "lower the clock, then suspect the bitstream"
                 )
+        control.device.write(name, BY_NAME[name].reset)
     return f"{2 * len(PATTERNS)} patterns"
 
 
@@ -80,8 +85,26 @@ def reads(control):
 
 def arithmetic(control):
     """A random network gives the integer model's spikes, through memory and back."""
+    network = _random_network(control.config)
+    _compare(control, network, resident=False)
+    return _describe(network)
+
+
+def resident_weights(control):
+    """So does one whose weights stay in the core."""
+    network = _random_network(control.config)
+    if not is_resident(network, control.config):
+        return "left out: the core has no room for them"
+    _compare(control, network, resident=True)
+    return _describe(network)
+
+
+def _describe(network):
+    return f"{' → '.join(map(str, network.sizes))}, {N_SAMPLES * network.n_steps} steps"
+
+
+def _random_network(config):
     rng = np.random.default_rng(SEED)
-    config = control.config
     reach = 1 << (config.weight_bits - 1)
     sizes = (9, config.lanes + 1, 5)
     layers = [
@@ -95,9 +118,12 @@ def arithmetic(control):
         )
         for i, (fan_in, n) in enumerate(zip(sizes, sizes[1:]))
     ]
-    network = Network(layers, n_steps=20, vmem_bits=config.vmem_bits)
-    spikes = rng.random((2, network.n_steps, network.fan_in)) < 0.5
-    weights = Weights(network, config, control.device)
+    return Network(layers, n_steps=20, vmem_bits=config.vmem_bits)
+
+
+def _compare(control, network, resident):
+    spikes = np.random.default_rng(SEED).random((N_SAMPLES, network.n_steps, network.fan_in)) < 0.5
+    weights = Weights(network, control.config, control.device, resident)
     try:
         rasters = Rasters(weights, network.n_steps, 1, control.device)
         try:
@@ -105,6 +131,7 @@ def arithmetic(control):
             batch = Batch([pack(spikes)], [len(spikes)])
             rasters.put(0, batch)
             try:
+                control.store(weights)
                 _run(control, rasters.list_address(0), rasters.list_count(batch))
             except CoreTimeoutError as error:
                 raise SelfTestError(f"dead memory port: {error}") from None
@@ -118,9 +145,9 @@ def arithmetic(control):
         finally:
             rasters.free()
     finally:
+        control.stored = None
         control.open_windows([])
         weights.free()
-    return f"{' → '.join(map(str, sizes))}, {spikes.shape[0] * spikes.shape[1]} steps"
 
 
 def _run(control, list_address, list_count):

@@ -41,11 +41,12 @@ def spoken(voices) -> list:
 def recorded(paths) -> list:
     """An `Utterance` for each audio file; UserError if one is missing or damaged.
 
-    The digit is known where a file is named as in the Free Spoken Digit Dataset: ``7_george_12.wav``.
+    `digit_of` says what was said.
     """
-    return [Utterance(str(path), Path(path).resolve().parent.name, _digit_of(path), *read_wav(path)) for path in paths]
+    return [Utterance(str(path), Path(path).resolve().parent.name, digit_of(path), *read_wav(path)) for path in paths]
 
 
-def _digit_of(path):
+def digit_of(path):
+    """The digit, of a file that is named as in the Free Spoken Digit Dataset, ``7_george_12.wav``; else None."""
     match = re.match(r"(\d)_", Path(path).name)
     return int(match[1]) if match else None

@@ -44,7 +44,7 @@ class SimulatorProcess:
 
     def __init__(self, build_dir: Path, simulator: Simulator, bench: str, env: "dict | None" = None):
         self._name = str(simulator)
-        self._temporary = tempfile.TemporaryDirectory(prefix="lifarray-")
+        self._temporary = tempfile.TemporaryDirectory(prefix="lifarray-", ignore_cleanup_errors=True)
         self.folder = Path(self._temporary.name)
         # A request is never left half done: Ctrl-C interrupts who waits for it, not this thread.
         self._pool = ThreadPoolExecutor(1)
@@ -102,10 +102,10 @@ class SimulatorProcess:
 
 
 def _end(process, pool, temporary):
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=1)
-    except subprocess.TimeoutExpired:
-        _kill(process)
+    # Even if it ended: somebody may have killed it and left the simulator.
+    _kill(process)
     pool.shutdown(wait=False)
     temporary.cleanup()
 

@@ -21,6 +21,13 @@ DEVICES = {
     "golden": "the integer model behind the core's registers",
 }
 
+OPTIONS = {
+    "pynq": {"bitstream", "clock_hz", "lock_file"},
+    "sim": {"config", "simulator", "clock_hz", "lock_file"},
+    "serial": {"port", "clock_hz"},
+    "golden": {"config"},
+}
+
 
 def open_device(name: str, *, config=None, bitstream=None, clock_hz=None, lock_file=None, simulator=None, port=None):
     """Open the device called ``name``; `LifArray` explains the options.
@@ -32,16 +39,18 @@ def open_device(name: str, *, config=None, bitstream=None, clock_hz=None, lock_f
     """
     if name not in DEVICES:
         raise BoardError(f"no device {name!r}: choose {', '.join(DEVICES)}")
-    if name != "sim" and simulator is not None:
-        raise BoardError(f"simulator = {simulator!r}: device {name!r} has none")
-    if name != "serial" and port is not None:
-        raise BoardError(f"port = {port!r}: device {name!r} has none")
+    if name in ("pynq", "serial") and config is not None:
+        raise BoardError("config: a board's core is what its bitstream holds; leave config out")
+    options = {"config": config, "bitstream": bitstream, "clock_hz": clock_hz, "lock_file": lock_file, "simulator": simulator, "port": port}
+    for option, value in options.items():
+        if value is not None and option not in OPTIONS[name]:
+            raise BoardError(f"{option} = {value!r}: device {name!r} has none")
+    if clock_hz is not None and not clock_hz > 0:
+        raise BoardError(f"clock_hz = {clock_hz}, must be above 0")
     if name == "golden":
         from .model import ModelDevice
 
         return ModelDevice(config)
-    if name in ("pynq", "serial") and config is not None:
-        raise BoardError("config: a board's core is what its bitstream holds; leave config out")
     if name == "serial":
         from .serial_device import open_serial
 

@@ -18,6 +18,8 @@ class Buffer:
         Of the first byte, as the core sees it.
     """
 
+    _words = None
+
     def __init__(self, words, address: int):
         self._words = words
         self.address = address
@@ -45,6 +47,10 @@ class Buffer:
         if self._words is not None:
             self._words.freebuffer()
             self._words = None
+
+    def __del__(self):
+        # Ctrl-C may come between an allocation and whoever was to free it.
+        self.free()
 
     @property
     def end(self) -> int:

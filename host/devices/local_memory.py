@@ -1,5 +1,7 @@
 """Buffers in a core's local memory, which the program reaches word by word."""
 
+from itertools import count
+
 import numpy as np
 
 from ...golden.registers import LOCAL_MEMORY_BASE, PAGE_BITS
@@ -25,7 +27,7 @@ class LocalMemory:
 
     Members
     -------
-    taken : dict of address to bytes, live buffers
+    taken : dict of a number to (address, bytes), live buffers
     """
 
     def __init__(self, n_pages, write, read, base=LOCAL_MEMORY_BASE):
@@ -34,6 +36,8 @@ class LocalMemory:
         self._write = write
         self._read = read
         self.taken = {}
+        # Not by address: a buffer that is freed twice must not take another's away.
+        self._numbers = count()
 
     def allocate(self, n_bytes: int) -> Buffer:
         """A buffer in the first gap that has room.
@@ -43,17 +47,18 @@ class LocalMemory:
         OutOfMemoryError
         """
         address = self._base
-        for first, length in sorted(self.taken.items()):
+        for first, length in sorted(self.taken.values()):
             if first - address >= n_bytes:
                 break
             address = first + -(-length // PAGE) * PAGE
         if address + n_bytes > self._base + self._n_pages * PAGE:
+            taken = sum(length for _, length in self.taken.values())
             raise OutOfMemoryError(
-                f"no room for {n_bytes} bytes in the {self._n_pages * PAGE} bytes of block RAM, of which {sum(self.taken.values())} are taken: "
+                f"no room for {n_bytes} bytes in the {self._n_pages * PAGE} bytes of block RAM, of which {taken} are taken: "
                 "a smaller network, 4-bit weights, or a bitstream with more memory"
             )
-        self.taken[address] = n_bytes
         n_words = -(-n_bytes // WORD_BYTES)
+        number = next(self._numbers)
 
         def store(first, words):
             self._write(address + first * WORD_BYTES, np.ascontiguousarray(words, dtype="<u8").tobytes())
@@ -61,4 +66,6 @@ class LocalMemory:
         def fetch(first, count):
             return np.frombuffer(self._read(address + first * WORD_BYTES, count * WORD_BYTES), dtype="<u8")
 
-        return shadow_buffer(n_words, address, store, fetch, lambda: self.taken.pop(address, None))
+        buffer = shadow_buffer(n_words, address, store, fetch, lambda: self.taken.pop(number, None))
+        self.taken[number] = address, n_bytes
+        return buffer

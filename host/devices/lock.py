@@ -22,9 +22,10 @@ class CoreLock:
     def __init__(self, path=None):
         path = Path(path or DEFAULT_LOCK)
         try:
-            self._file = open(path, "a+")
+            self._file = _open(path)
         except OSError as error:
-            raise CoreHeldError(f"cannot open the lock file {str(path)!r}: {error.strerror}; another user made it: end that program") from None
+            who = "another user made it: use the core as that user does, a board's as root"
+            raise CoreHeldError(f"cannot open the lock file {str(path)!r}: {error.strerror}; {who}") from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -32,9 +33,18 @@ class CoreLock:
             holder = self._file.read().strip() or "unknown"
             self._file.close()
             raise CoreHeldError(f"process {holder} holds the core (lock file {str(path)!r}): close its LifArray or end it") from None
-        self._file.truncate(0)
+        self._file.seek(0)
+        self._file.truncate()
         self._file.write(f"{os.getpid()}\n")
         self._file.flush()
 
     def release(self):
         self._file.close()
+
+
+def _open(path):
+    try:
+        # Linux refuses even root to open another user's file in /tmp if that might create it (fs.protected_regular).
+        return open(path, "r+")
+    except FileNotFoundError:
+        return open(path, "a+")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...golden.config import CONFIGS
+from ...golden.config import CONFIGS, DECAY_ONE
 from ...golden.descriptor import DESCRIPTOR_BYTES, DESCRIPTOR_MAGIC, FIELDS, reserved_mask
 from ...golden.encode import pack, passes, samples_per_pass, unpack
 from ...golden.errors import UserError
@@ -62,6 +62,8 @@ class ModelDevice:
         self._values["MAP_HASH"] = MAP_HASH
         for name in CAPABILITIES:
             self._values[name] = sum(getattr(self.config, field.name) << field.offset for field in BY_NAME[name].fields)
+        # A bitstream brings its block RAM.
+        self._store = np.zeros((self.config.store_rows, self.config.row_words(self.config.weight_bits)), dtype="<u8")
 
     def sleep(self, seconds):
         self._time += seconds
@@ -81,15 +83,21 @@ class ModelDevice:
             self._next = MEMORY_BASE
         address = self._next
         self._next = address + -(-n_bytes // PAGE) * PAGE
-        self.buffers[address] = np.zeros(n_words, dtype="<u8")
-        memory = self.buffers[address]
-        return shadow_buffer(
+        memory = np.zeros(n_words, dtype="<u8")
+
+        def release():
+            if self.buffers.get(address) is memory:
+                del self.buffers[address]
+
+        buffer = shadow_buffer(
             n_words,
             address,
             lambda first, words: memory.__setitem__(slice(first, first + len(words)), words),
             lambda first, n: memory[first : first + n],
-            lambda: self.buffers.pop(address, None),
+            release,
         )
+        self.buffers[address] = memory
+        return buffer
 
     def read(self, name):
         self.accesses += 1
@@ -142,9 +150,17 @@ class ModelDevice:
         fields = self._descriptor(address)
         n_samples, n_steps, fan_in, n_neurons = (fields[name] for name in ("n_samples", "n_steps", "fan_in", "n_neurons"))
         weight_bits = 4 if fields["four_bit"] else 8
+        row_words = self.config.row_words(weight_bits)
+        if fields["load"]:
+            words = self._memory(fields["weight_address"], fan_in * row_words, ErrorCode.AXI_READ)
+            self._store[fields["store_row"] : fields["store_row"] + fan_in, :row_words] = words.reshape(fan_in, row_words)
+            return
         rows = fan_in + fields["bias_rows"]
         tiles = self.config.tiles(n_neurons)
-        words = self._memory(fields["weight_address"], tiles * rows * self.config.row_words(weight_bits), ErrorCode.AXI_READ)
+        if fields["resident"]:
+            words = self._store[(fields["store_row"] + np.arange(tiles * rows)) % self.config.store_rows, :row_words].reshape(-1)
+        else:
+            words = self._memory(fields["weight_address"], tiles * rows * row_words, ErrorCode.AXI_READ)
         try:
             layer = Layer(
                 name=f"{address:#x}",
@@ -171,11 +187,31 @@ class ModelDevice:
         for field in FIELDS:
             value = words[field.word] >> field.offset & ((1 << field.width) - 1)
             values[field.name] = value - (1 << field.width) if field.signed and value >> (field.width - 1) else value
-        fits = 1 <= values["n_samples"] <= samples_per_pass(max(1, values["n_steps"]))
-        good = values["magic"] == DESCRIPTOR_MAGIC and not any(word & reserved_mask(i) for i, word in enumerate(words))
-        if not (good and fits and values["n_steps"] and values["fan_in"] and values["n_neurons"]):
+        if self._is_wrong(values) or any(word & reserved_mask(i) for i, word in enumerate(words)):
             raise _Stop(ErrorCode.DESCRIPTOR, address)
         return values
+
+    def _is_wrong(self, fields):
+        """Whether the core refuses a descriptor."""
+        highest = (1 << (self.config.vmem_bits - 1)) - 1
+        addresses = [fields[f"{name}_address"] for name in ("input", "weight", "output")] + fields["write_vmem"] * [fields["vmem_address"]]
+        end_row = fields["store_row"] + (fields["fan_in"] if fields["load"] else 1)
+        return not (
+            fields["magic"] == DESCRIPTOR_MAGIC
+            and fields["reset_mode"] <= max(ResetMode)
+            and fields["decay"] <= DECAY_ONE
+            and fields["n_steps"] >= 1
+            and 1 <= fields["n_samples"] <= samples_per_pass(fields["n_steps"])
+            and fields["fan_in"] >= 1
+            and fields["n_neurons"] >= 1
+            and (fields["four_bit"] or self.config.weight_bits == 8)
+            and 1 <= fields["v_threshold"] <= highest
+            and 0 <= fields["v_subtract"] <= highest
+            and -highest - 1 <= fields["v_init"] <= highest
+            and not any(address % WORD_BYTES for address in addresses)
+            and not (fields["load"] and fields["resident"])
+            and not ((fields["load"] or fields["resident"]) and end_row > self.config.resident_rows)
+        )
 
     def _weights(self, words, tiles, rows, weight_bits):
         """The inverse of ``program.pack_weights``: int8 [rows, tiles * lanes]."""

@@ -17,7 +17,7 @@ from .buffer import WORD_BYTES, Buffer
 from .local_memory import LocalMemory
 from .lock import CoreLock
 
-INSTEAD = "without a board use device='sim' (simulated RTL) or device='golden' (integer model)"
+INSTEAD = "without a board choose the device sim (its RTL, simulated) or golden (the integer model)"
 
 CLOCK_TOLERANCE = 0.01
 """Share by which the clock that the dividers can make may differ from the one asked for."""
@@ -200,7 +200,8 @@ def _pynq():
             warnings.simplefilter("ignore")
             import pynq
     except ImportError as error:
-        raise NoBoardError(f"this device needs the Python package 'pynq' ({error}): pip install 'lifarray[board]', or use device='golden'") from None
+        why = f"this device needs the Python package 'pynq' ({error})"
+        raise NoBoardError(f"{why}: pip install 'lifarray[board]', or choose the device golden") from None
     return pynq
 
 

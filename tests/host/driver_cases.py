@@ -25,18 +25,27 @@ def make_rates(network, n_samples, seed=1):
     return rng.random((n_samples, network.fan_in)) * (rng.random((n_samples, network.fan_in)) < 0.5)
 
 
-def expected_spikes(network, rates, seed=0):
+def expected_spikes(network, rates, seed=0, n_steps=None):
     """Spikes of input and all layers, by the encoder and the model."""
-    spikes = np.concatenate([poisson(row[None], network.n_steps, sample_rng(seed, i)) for i, row in enumerate(rates)])
-    return [spikes, *(result.spikes for result in network.run(spikes))]
+    spikes, results = by_the_model(network, rates, seed, n_steps)
+    return [spikes, *(result.spikes for result in results)]
 
 
-def check_run(array, network, n_samples=3, seed=0):
-    """Run rates on what `array` is, and compare every spike of every layer."""
+def by_the_model(network, rates, seed=0, n_steps=None):
+    """Input spikes, and the model's results of all layers."""
+    spikes = np.concatenate([poisson(row[None], n_steps or network.n_steps, sample_rng(seed, i)) for i, row in enumerate(rates)])
+    return spikes, network.run(spikes)
+
+
+def check_run(array, network, n_samples=3, seed=0, n_steps=None, vmem=False):
+    """Run rates on what `array` is, and compare every spike of every layer, and with ``vmem`` every vmem."""
     rates = make_rates(network, n_samples)
-    result = array.run_rates(rates, seed=seed, layers=range(len(network.layers)))
-    _, *expected = expected_spikes(network, rates, seed)
-    for i, spikes in enumerate(expected):
-        assert (result.spikes[i] == spikes).all(), f"layer {i}"
-    assert (result.counts == expected[-1].sum(axis=1)).all()
+    result = array.run_rates(rates, seed=seed, layers=range(len(network.layers)), n_steps=n_steps, vmem=vmem)
+    _, expected = by_the_model(network, rates, seed, n_steps)
+    for i, layer in enumerate(expected):
+        assert (result.spikes[i] == layer.spikes).all(), f"layer {i}"
+        if vmem:
+            assert result.vmem[i].dtype == np.int32 and (result.vmem[i] == layer.vmem).all(), f"vmem of layer {i}"
+    assert (result.counts == expected[-1].spikes.sum(axis=1)).all()
+    assert vmem or result.vmem is None
     return result

@@ -18,12 +18,20 @@ def test_info(lifarray):
     assert status == 0 and "the integer model" in out
     info = json.loads(lifarray("board", "info", "--device", "golden", "--json")[1])
     assert (info["runner"], info["lanes"], info["clock_hz"]) == ("the integer model", CONFIGS["demo"].lanes, None)
+    assert (info["resident_rows"], info["weights"]) == (CONFIGS["demo"].resident_rows, None)
+
+
+@pytest.mark.parametrize("network, config, weights", [("mnist-ae-int4", "fast", "resident"), ("demo", "demo", "streamed")])
+def test_info_says_where_a_network_would_lie(lifarray, network, config, weights):
+    status, out, _ = lifarray("board", "info", "--device", "golden", "--config", config, "--network", network, "--json")
+    assert status == 0
+    assert json.loads(out)["weights"] == weights
 
 
 def test_selftest(lifarray, monkeypatch):
     status, out, _ = lifarray("board", "selftest", "--device", "golden")
     assert status == 0 and "all passed on: the integer model" in out
-    assert len(json.loads(lifarray("board", "selftest", "--device", "golden", "--json")[1])["checks"]) == 4
+    assert len(json.loads(lifarray("board", "selftest", "--device", "golden", "--json")[1])["checks"]) == 5
     run_layer = ModelDevice._run_layer
 
     def dead(self, address):
@@ -52,7 +60,9 @@ def test_a_mismatch_fails(lifarray, network_file, monkeypatch):
 
     def wrong(self, address):
         run_layer(self, address)
-        self._memory(self._descriptor(address)["output_address"], 1, None)[0] ^= np.uint64(1)
+        layer = self._descriptor(address)
+        if not layer["load"]:
+            self._memory(layer["output_address"], 1, None)[0] ^= np.uint64(1)
 
     monkeypatch.setattr(ModelDevice, "_run_layer", wrong)
     status, out, _ = lifarray("board", "run", "--device", "golden", "--network", network_file, "--samples", 1)
@@ -66,6 +76,8 @@ def test_throughput(lifarray, network_file):
     assert all(stage in out for stage in ("front end", "encode", "copy", "core", "wait", "decode", "utterances/s"))
     report = json.loads(lifarray(*arguments, "--json")[1])
     assert report["utterances"] == 5 and report["register_accesses_a_batch"] <= 20
+    assert sum(share for share in report["percent"].values() if share is not None) == pytest.approx(100)
+    assert report["percent"]["wait"] is None and report["percent"]["encode"] > 0
     assert set(report["milliseconds"]) == {"front_end", "encode", "copy", "core", "wait", "decode"}
 
 
@@ -77,7 +89,7 @@ def test_throughput(lifarray, network_file):
         (["board", "info", "--clock-mhz", "0"], "not a clock in MHz"),
         (["board", "info", "--device", "fpga"], "invalid choice: 'fpga'"),
         (["board", "info", "--config", "small"], ""),
-        (["board", "info"], "use device='"),
+        (["board", "info"], "choose the device"),
     ],
 )
 def test_bad_calls_are_told_in_one_line(lifarray, arguments, part):

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import warnings
 
 import pytest
 
@@ -59,6 +60,23 @@ def test_an_interrupted_command_ends_in_one_line(lifarray, monkeypatch):
 
     monkeypatch.setattr("lifarray.host.commands.info.load_network", interrupt)
     assert lifarray("info", "demo") == (130, "", "lifarray: interrupted\n")
+
+
+def test_an_interrupted_command_does_not_warn_of_what_it_left(lifarray, monkeypatch):
+    """As Amaranth does of parts of a design that are not used in the end."""
+
+    class Part:
+        def __del__(self):
+            warnings.warn("never used", stacklevel=1)
+
+    def interrupt(*arguments):
+        part = Part()  # noqa: F841
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lifarray.host.commands.info.load_network", interrupt)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert lifarray("info", "demo") == (130, "", "lifarray: interrupted\n")
 
 
 def test_a_bug_is_not_hidden(lifarray, monkeypatch):

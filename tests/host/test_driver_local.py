@@ -52,3 +52,14 @@ def test_buffers_are_freed(array):
         check_run(array, network, n_samples=1, seed=seed)
     array._unload()
     assert array.device._local.taken == {}
+
+
+@pytest.mark.parametrize("resident", [True, False])
+def test_weights_come_back_after_a_download(array, resident):
+    """On a board it clears block RAM, so also this memory."""
+    network = make_network(seed=2)
+    array.load(network, resident)
+    check_run(array, network)
+    array.device._core.write_bytes(LOCAL_MEMORY_BASE, bytes(CONFIG.local_pages << 12))
+    array._control.reset()
+    check_run(array, network, seed=1)

@@ -6,8 +6,11 @@ import subprocess
 import sys
 import warnings
 
+import numpy as np
 import pytest
 
+from lifarray.golden.encode import samples_per_pass
+from lifarray.golden.errors import UserError
 from lifarray.golden.registers import BY_NAME, CORE_ID, field_of
 from lifarray.host.board_errors import (
     AxiError,
@@ -28,6 +31,8 @@ from lifarray.host.devices.lock import CoreLock
 from lifarray.host.devices.overlay import OverlayDevice, find_bitstream
 from lifarray.host.driver import LifArray
 from lifarray.host.hwh import CORE_VLNV, hwh
+from lifarray.host.rasters import Batch
+from lifarray.host.weights import Weights
 
 from .driver_cases import SMALL, check_run, make_network, make_rates
 
@@ -77,12 +82,30 @@ def test_pynq_binds_the_driver_and_names_the_registers(array):
 
 
 @pytest.mark.parametrize("weight_bits", [8, 4])
-def test_runs_are_bit_exact(array, weight_bits):
+@pytest.mark.parametrize("resident", [True, False])
+def test_runs_are_bit_exact(array, weight_bits, resident):
     network = make_network(weight_bits=weight_bits)
-    array.load(network)
+    array.load(network, resident)
     result = check_run(array, network, n_samples=14)
+    assert result.counters["resident"] is resident
+    # Descriptors and rasters only: 64 bytes a layer, and the 30 + 40 + 20 words of each layer's input.
+    check_run(array, network, n_samples=14, seed=1, vmem=True)
+    check_run(array, network, n_samples=2, n_steps=70, vmem=True)
+    fetched = 4 * (len(network.layers) * 8 + 90)
+    reads = result.counters["read_beats"] / result.counters["batches"]
+    assert reads <= fetched if resident else reads > fetched
     assert result.counters["cycles"] > result.counters["events"] > 0
     assert (result.counters["batches"], result.counters["samples"]) == (3, 14)
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (17, 1), (2, 33, 1)])
+@pytest.mark.parametrize("n_steps", [1, 64, 65, 129])
+def test_small_networks_and_few_steps(array, sizes, n_steps):
+    network = make_network(sizes, n_steps=n_steps)
+    for resident in (True, False):
+        array.load(network, resident)
+        check_run(array, network, samples_per_pass(n_steps) + 1, vmem=True)
+    array.load(make_network())
 
 
 def test_the_model_device_says_the_same(array):
@@ -104,23 +127,77 @@ def test_registers_a_batch(array):
         assert (board(array).accesses - before) / batches <= 20
 
 
-def test_split_weights(array):
-    network = make_network(sizes=(30, 40, 130))
+def test_weights_stay_through_faults(array):
+    """An error, an abort and a timeout leave the rows where they are; what downloads the bitstream brings them again."""
+    network = array.network
+    control = array._control
+    loads = []
+    store = control.device.write
+
+    def count(name, value):
+        loads.append(value) if name == "LIST_COUNT" and control.stored is None else None
+        store(name, value)
+
+    control.device.write = count
+    try:
+        for fault, again in (("fail_read", 0), ("fail_write", 0), ("dead_read", 1), ("dead_write", 1)):
+            board(array).set_faults(fault)
+            with pytest.raises(BoardError):
+                array.run_rates(make_rates(network, 5))
+            board(array).set_faults()
+            loads.clear()
+            check_run(array, network, n_samples=5)
+            assert len(loads) == again, fault
+        for microseconds in (1, 5, 20):
+            array._rasters.put(0, Batch([np.full(30, 0xFFFF_FFFF, "<u8")], [1]))
+            control.start(array._rasters.list_address(0), 3)
+            array.device.sleep(microseconds * 1e-6)
+            control.stop()
+            loads.clear()
+            check_run(array, network, n_samples=5)
+            assert not loads
+    finally:
+        del control.device.write
+
+
+def test_a_download_brings_the_weights_again(array, monkeypatch):
+    """On a board it clears block RAM; the simulated core's is filled with another network's rows."""
+    network = array.network
+    other = Weights(make_network(seed=8), SMALL, array.device)
+    try:
+        array._control.open_windows(other.buffers)
+        array._control.store(other)
+    finally:
+        other.free()
+    array._control.stored = array._weights
+    array._control.open_windows([*array._weights.buffers])
+    with pytest.raises(AssertionError, match="layer 0"):
+        check_run(array, network)
+    array._control.reset()
+    check_run(array, network)
+    array.selftest()
+    check_run(array, network)
+
+
+def test_split_weights(array, monkeypatch):
+    network = make_network(sizes=(30, 130, 30))
     device = array.device.pynq_device
-    # Room for half here and half there.
+    # Room for a third here, there, and there.
     array._unload()
     device.cma_bytes, saved = 6 * 4096, device.cma_bytes
     wall = [array.device.allocate(4096) for _ in range(6)]
     for i in (0, 2, 4):
         wall[i].free()
     try:
-        array.load(network)
-        assert array._weights.cut
+        array.load(network, resident=False)
+        assert array._weights.cut == {0, 1}
     finally:
         device.cma_bytes = saved
         for buffer in wall:
             buffer.free()
     check_run(array, network)
+    monkeypatch.setattr(array._control, "timeout_seconds", 2e-3)
+    check_run(array, network, n_samples=2, n_steps=150, vmem=True)
 
 
 def test_out_of_cma(array):
@@ -151,6 +228,37 @@ def test_buffers_are_given_back(array):
     array._unload()
     assert device.buffers == {}
     array.load(make_network())
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_a_thousand_runs_leak_nothing(array):
+    """Of buffers, open files, threads, and memory."""
+    psutil = pytest.importorskip("psutil")
+    device, process = array.device.pynq_device, psutil.Process()
+    rates = make_rates(array.network, 1)
+
+    def state():
+        return dict(device.buffers), process.num_fds(), process.num_threads()
+
+    for seed in range(100):
+        array.run_rates(rates, seed=seed)
+    before, bytes_before = state(), process.memory_info().rss
+    for seed in range(1000):
+        array.run_rates(rates, seed=seed)
+        if seed % 100 == 50:
+            array.load(array.network)
+    array.run_rates(rates)
+    assert state() == before
+    assert process.memory_info().rss - bytes_before < 4 << 20
+
+
+def test_a_network_that_the_core_cannot_run(array):
+    before = array.network
+    for network, text in ((make_network(vmem_bits=12), "saturates vmem at 12 bits"), (make_network(sizes=(2000, 3)), "its current can reach")):
+        with pytest.raises(UserError, match=text):
+            array.load(network)
+    check_run(array, before)
 
 
 @pytest.mark.parametrize("forgotten", ["flush", "invalidate"])
@@ -204,7 +312,7 @@ def test_a_core_that_is_too_slow_is_stopped(array):
 
 def test_a_window_violation(array):
     check_run(array, array.network)
-    array.device.write("WINDOW1_LAST", 0)
+    array.device.write("WINDOW0_LAST", 0)
     with pytest.raises(WindowError, match="outside its windows"):
         array.run_rates(make_rates(array.network, 1))
 
@@ -235,6 +343,27 @@ def test_ctrl_c_in_a_run(array, monkeypatch, presses):
 def test_ctrl_c_does_not_reach_the_simulator(array):
     process = board(array)._simulator.process
     assert os.getsid(process.pid) != os.getsid(0)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_simulator_that_somebody_killed(simulated, whole):
+    """Its parent alone, or both: nothing hangs, closing works, and another simulated core does not notice."""
+    from lifarray.golden.errors import ToolError
+
+    with LifArray("sim", make_network(seed=3), config=SMALL) as other:
+        check_run(other, other.network)
+        process, folder = board(other)._simulator.process, board(other).folder
+        if whole:
+            os.killpg(process.pid, signal.SIGKILL)
+            with pytest.raises(ToolError, match="simulator ended"):
+                check_run(other, other.network)
+        else:
+            process.kill()
+            check_run(other, other.network)
+    assert repr(other) == "LifArray, closed"
+    assert not folder.exists()
+    simulated.load(make_network())
+    check_run(simulated, simulated.network)
 
 
 @pytest.mark.parametrize("register, error", [("ID", BitstreamError), ("VERSION", MapMismatchError), ("MAP_HASH", MapMismatchError)])
@@ -337,7 +466,7 @@ def test_no_board():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pytest.importorskip("pynq", reason=SKIP)
-    with pytest.raises(NoBoardError, match="device='sim'"):
+    with pytest.raises(NoBoardError, match="choose the device sim"):
         LifArray()
 
 
@@ -355,6 +484,25 @@ def test_a_second_process_is_refused(tmp_path):
     CoreLock(path).release()
     with pytest.raises(CoreHeldError, match="cannot open"):
         CoreLock(tmp_path / "nowhere" / "lock")
+
+
+def test_a_lock_file_that_a_user_left(tmp_path, monkeypatch):
+    """Whoever tried the board without root leaves one, which root may open but not create."""
+    path = tmp_path / "lock"
+    CoreLock(path).release()
+
+    def kernel(name, mode):
+        if "a" in mode and name.exists():
+            raise PermissionError(13, "Permission denied")
+        return open(name, mode)
+
+    monkeypatch.setattr("lifarray.host.devices.lock.open", kernel, raising=False)
+    lock = CoreLock(path)
+    assert path.read_text() == f"{os.getpid()}\n"
+    with pytest.raises(CoreHeldError, match=f"process {os.getpid()} holds"):
+        CoreLock(path)
+    lock.release()
+    CoreLock(tmp_path / "new").release()
 
 
 def test_which_bitstream(tmp_path, monkeypatch):

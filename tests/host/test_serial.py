@@ -181,7 +181,7 @@ def test_a_network_that_does_not_fit(port, monkeypatch):
         # Weights that leave room for one pass only.
         network = make_network((80, 128, 100), n_steps=12)
         array.load(network)
-        array._make_rasters(12)
+        array._make_rasters(12, vmem=False)
         assert 1 <= array._rasters.n_passes < array._n_passes
 
 
@@ -237,8 +237,9 @@ def test_the_shipped_network_fits_into_the_block_ram_of_a_pynq():
     from lifarray.golden.boards import BOARDS
     from lifarray.golden.config import CONFIGS
     from lifarray.host.devices.local_memory import LocalMemory
-    from lifarray.host.memory_plan import Rasters, Weights
     from lifarray.host.networks import load_network
+    from lifarray.host.rasters import Rasters
+    from lifarray.host.weights import Weights
 
     board = BOARDS["pynq-z2"]
     memory = LocalMemory(board.local_pages, lambda offset, data: None, None)
