@@ -45,12 +45,21 @@ class FrontEnd:
         Levels further below the utterance's loudest channel count as this far below.
     tilt_db : float
         Gain of the highest channel over the lowest: speech falls off with frequency.
+    tempo_norm : float
+        Share of the differences in duration that is taken out. 1: an utterance fills all frames; else one
+        of s seconds fills (s / long_seconds)^(1 − tempo_norm) of them, those in the middle.
+    long_seconds : float
+        Duration from which on it fills them all in any case.
+    frame_norm : float
+        Share of each frame's mean over the channels that is subtracted; of what is left of it, the
+        utterance's mean is.
     channel_norm : float
         Share of each channel's mean over the frames that is subtracted: of the microphone's and
         the voice's own colour.
+    spread_db : float
+        Standard deviation that an utterance's levels are brought to after that; 0: they stay as they are.
     full_db : float
-        Level above the frame's mean over the channels at which a rate reaches 1; what lies below
-        the mean stays silent.
+        Level above the mean at which a rate reaches 1; what lies below the mean stays silent.
     floor : float
         Rates below it become 0: those inputs never spike and cost the hardware nothing.
     max_rate : float
@@ -70,7 +79,11 @@ class FrontEnd:
     max_seconds: float = 3.0
     range_db: float = 45.0
     tilt_db: float = 20.0
+    tempo_norm: float = 1.0
+    long_seconds: float = 0.45
+    frame_norm: float = 1.0
     channel_norm: float = 0.6
+    spread_db: float = 0.0
     full_db: float = 18.0
     floor: float = 0.05
     max_rate: float = 1.0
@@ -165,14 +178,25 @@ class FrontEnd:
 
         float [n, n_channels] to float32 [n_channels, n_frames].
         """
-        level = stretch(levels, self.n_frames)
+        level = stretch(levels, self.frames_filled(len(levels)))
         level = level + np.linspace(0, self.tilt_db, self.n_channels)
         level = np.maximum(level, level.max() - self.range_db)
-        level = level - level.mean(axis=1, keepdims=True)
+        level = level - self.frame_norm * level.mean(axis=1, keepdims=True)
+        if self.frame_norm < 1:
+            level = level - level.mean()
         level = level - self.channel_norm * level.mean(axis=0, keepdims=True)
+        if self.spread_db:
+            level = level * (self.spread_db / max(level.std(), 1e-3))
         rate = np.clip(level / self.full_db, 0, 1)
         rate = np.where(rate < self.floor, 0, rate)
+        before = (self.n_frames - len(rate)) // 2
+        rate = np.pad(rate, ((before, self.n_frames - len(rate) - before), (0, 0)))
         return rate.T.astype(np.float32)
+
+    def frames_filled(self, n: int) -> int:
+        """How many of the frames an utterance of ``n`` short-time spectra fills."""
+        share = (n * self.hop_samples / self.sample_rate_hz / self.long_seconds) ** (1 - self.tempo_norm)
+        return max(1, round(min(1.0, share) * self.n_frames))
 
 
 def stretch(frames, n_frames: int):

@@ -60,12 +60,17 @@ def train_image_weights(run, recipe):
 
     def step(phase, weights, used, members, optimizer, learning_rate):
         rates = pixels[members] / np.float32(255)
-        spikes = spikes_of(rates, phase.n_steps, run.rng, recipe.max_rate)
         if phase.rule == "vmem":
+            spikes = spikes_of(rates, phase.n_steps, run.rng, recipe.max_rate)
             return vmem_step(phase, weights, spikes, spikes, rates, optimizer, learning_rate, recipe.decay)
+        # The same draws as with the pixels that are black in the whole batch.
+        inputs = np.flatnonzero(rates.any(axis=0))
+        spikes = spikes_of(rates[:, inputs], phase.n_steps, run.rng, recipe.max_rate)
         target = labels[members] if classifier else normalise(rates)
         loss = class_loss if classifier else image_loss
-        return bptt_step(phase, used, spikes, target, optimizer, learning_rate, recipe.decay, loss=loss, buffers=buffers)
+        return bptt_step(
+            phase, used, spikes, target, optimizer, learning_rate, recipe.decay, loss=loss, buffers=buffers, inputs=inputs
+        )
 
     def validate(weights):
         return score_images(image_network(recipe, weights), recipe, *validation)
@@ -122,11 +127,11 @@ def vmem_step(phase, weights, spikes, target, rates, optimizer, learning_rate, d
     return figures
 
 
-def bptt_step(phase, weights, spikes, target, optimizer, learning_rate, decay, trained=None, loss=image_loss, buffers=None):
+def bptt_step(phase, weights, spikes, target, optimizer, learning_rate, decay, trained=None, loss=image_loss, buffers=None, inputs=None):
     """One batch by backpropagation through time."""
     return rate_bptt_batch(
         weights, spikes, target, optimizer, learning_rate,
-        decay=decay / 256, slope=phase.slope, trained=trained, spike_price=phase.spike_price, loss=loss, buffers=buffers,
+        decay=decay / 256, slope=phase.slope, trained=trained, spike_price=phase.spike_price, loss=loss, buffers=buffers, inputs=inputs,
     )  # fmt: skip
 
 
@@ -135,5 +140,5 @@ def float_counts(weights, rates, n_steps, decay, rng, max_rate=1.0, batch=200):
     counts = []
     for start in range(0, len(rates), batch):
         spikes = spikes_of(rates[start : start + batch], n_steps, rng, max_rate)
-        counts.append([out.sum(axis=0) for _, out in forward(weights, spikes, decay / 256)])
+        counts.append([layer.counts for layer in forward(weights, spikes, decay / 256, last_spikes=False)])
     return [np.concatenate(layer) for layer in zip(*counts)]

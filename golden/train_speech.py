@@ -40,7 +40,7 @@ def hidden_states(encoder, images, n_steps, rng):
     encoder: float [784, n]; images: uint8 [n_images, 28, 28]. Returns float32 [n_steps, n_images, n].
     """
     spikes = spikes_of(images.reshape(len(images), -1) / 255.0, n_steps, rng)
-    return forward([encoder], spikes, DECAY / 256)[0][1]
+    return forward([encoder], spikes, DECAY / 256)[0].spikes
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ three call alike is used.
 """
 
 import sys
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,33 +27,37 @@ def namespace(array):
     return sys.modules[type(array).__module__.partition(".")[0]]
 
 
-def lif_step(vmem, current, decay, spikes):
+def lif_step(carried, current, decay, spikes):
     """Equations 1 and 2, in place, all [n_samples, n_neurons].
 
-    ``current`` becomes vmem before the reset, ``vmem`` what it is after it, ``spikes`` 0 or 1.
+    ``current`` becomes vmem before the reset, ``spikes`` 0 or 1, and ``carried``, what was left of the
+    last step's vmem after reset and leak, becomes what is left of this one's.
     """
     xp = namespace(current)
-    vmem *= decay
-    current += vmem
+    current += carried
     xp.greater_equal(current, V_THRESHOLD, out=spikes)
-    xp.multiply(current, spikes, out=vmem)
-    xp.subtract(current, vmem, out=vmem)
+    xp.multiply(spikes, -decay, out=carried)
+    carried += decay
+    carried *= current
 
 
-def surrogate(vmem, slope=1.0, out=None):
+def surrogate(vmem, slope=1.0):
     """Equation 4 (15): derivative of a sigmoid centred on the threshold; the paper's slope is 1.
 
-    Written as slope / 4 · (1 − tanh²(x / 2)), which is the same with fewer passes over the array.
-    ``out``: an array of vmem's shape for the result.
+    Written as slope / 4 · (1 − tanh²(slope · (vmem − 1) / 2)), which is the same with fewer passes over the array.
     """
-    xp = namespace(vmem)
-    x = xp.subtract(vmem, V_THRESHOLD, out=out)
+    square = _tanh_square(vmem - V_THRESHOLD, slope)
+    square *= -slope / 4
+    square += slope / 4
+    return square
+
+
+def _tanh_square(x, slope):
+    """tanh²(slope · x / 2) in place."""
+    xp = namespace(x)
     x *= slope / 2
     xp.tanh(x, out=x)
-    x *= x
-    x *= -slope / 4
-    x += slope / 4
-    return x
+    return xp.square(x, out=x)
 
 
 class Buffers:
@@ -158,21 +163,26 @@ class Adam:
         beta1, beta2 = self.betas
         self.step_count += 1
         correct1 = 1 - beta1**self.step_count
-        correct2 = 1 - beta2**self.step_count
+        root2 = (1 - beta2**self.step_count) ** 0.5
         for arrays in zip(self.params, gradients, self.first, self.second, strict=True):
             for p, g, m, v in _blocks(arrays):
                 if self.weight_decay and not self.decoupled:
                     g = g + self.weight_decay * p
-                m *= beta1
-                m += (1 - beta1) * g
-                v *= beta2
-                v += (1 - beta2) * (g * g)
-                scale = namespace(v).sqrt(v)
-                scale *= 1 / correct2**0.5
-                scale += self.epsilon
+                # m and v move towards g and g² by their share; `scratch` is one array for all that comes and goes.
+                scratch = g - m
+                scratch *= 1 - beta1
+                m += scratch
+                namespace(g).multiply(g, g, out=scratch)
+                scratch -= v
+                scratch *= 1 - beta2
+                v += scratch
+                namespace(v).sqrt(v, out=scratch)
+                scratch += self.epsilon * root2
+                namespace(m).divide(m, scratch, out=scratch)
+                scratch *= learning_rate * root2 / correct1
                 if self.weight_decay and self.decoupled:
                     p *= 1 - learning_rate * self.weight_decay
-                p -= (learning_rate / correct1) * (m / scale)
+                p -= scratch
 
     def state(self) -> dict:
         """Arrays and numbers that continue it bit for bit."""
@@ -207,22 +217,42 @@ def initial_weights(sizes, rng: np.random.Generator, dtype=np.float32):
     return weights
 
 
-def forward(weights, spikes, decay, buffers=None):
-    """Run the layers: a list of (vmem before reset, spikes), each [n_steps, n_samples, n_neurons].
+class Ran(NamedTuple):
+    """What a layer did.
 
-    With ``buffers`` (`Buffers`) these are valid until the next call with the same.
+    Members
+    -------
+    before : [n_steps, n_samples, n_neurons], vmem before the reset
+    spikes : the same shape, 0 or 1; None where only their counts were wanted
+    counts : [n_samples, n_neurons], spikes over all steps
+    """
+
+    before: object
+    spikes: object
+    counts: object
+
+
+def forward(weights, spikes, decay, buffers=None, last_spikes=True):
+    """Run the layers: a list of `Ran`.
+
+    With ``buffers`` (`Buffers`) these are valid until the next call with the same. Without
+    ``last_spikes`` the last layer's are only counted.
     """
     buffers = buffers or Buffers()
     results = []
     for layer, w in enumerate(weights):
         n_steps, n_samples, fan_in = spikes.shape
         current = buffers.matmul(f"current {layer}", spikes.reshape(-1, fan_in), w).reshape(n_steps, n_samples, -1)
-        vmem = namespace(current).zeros_like(current[0])
-        out = buffers.like(f"spikes {layer}", current)
+        carried = namespace(current).zeros_like(current[0])
+        counts = namespace(current).zeros_like(current[0])
+        keep = last_spikes or layer < len(weights) - 1
+        out = buffers.like(f"spikes {layer}", current if keep else current[:1])
         for t in range(n_steps):
-            lif_step(vmem, current[t], decay, out[t])
-        results.append((current, out))
-        spikes = out
+            step = out[t if keep else 0]
+            lif_step(carried, current[t], decay, step)
+            counts += step
+        spikes = out if keep else None
+        results.append(Ran(current, spikes, counts))
     return results
 
 
@@ -257,17 +287,17 @@ def vmem_batch(weights, spikes, target, optimizer, learning_rate, *, decay, trac
     if moments == "batch":
         optimizer.reset()
     zeros_like = namespace(first).zeros_like
-    vmem1 = zeros_like(spikes[0] @ first)
-    vmem2 = zeros_like(target[0])
-    trace1 = TRACES[trace](spikes[0], vmem1, decay)
-    trace2 = TRACES[trace](vmem1, vmem2, decay)
-    counts = zeros_like(vmem2)
+    carried1 = zeros_like(spikes[0] @ first)
+    carried2 = zeros_like(target[0])
+    trace1 = TRACES[trace](spikes[0], carried1, decay)
+    trace2 = TRACES[trace](carried1, carried2, decay)
+    counts = zeros_like(carried2)
     loss = hidden = 0.0
     for t in range(n_steps):
-        before1, out1 = spikes[t] @ first, zeros_like(vmem1)
-        lif_step(vmem1, before1, decay, out1)
-        before2, out2 = out1 @ second, zeros_like(vmem2)
-        lif_step(vmem2, before2, decay, out2)
+        before1, out1 = spikes[t] @ first, zeros_like(carried1)
+        lif_step(carried1, before1, decay, out1)
+        before2, out2 = out1 @ second, zeros_like(carried2)
+        lif_step(carried2, before2, decay, out2)
         error = V_THRESHOLD * target[t] - before2                   # equations 5 and 7
         if mask:
             error *= target[t] != out2                              # equation 6
@@ -302,17 +332,25 @@ def image_loss(counts, target):
     counts: [n_samples, n] spike counts; target: [n_samples, n] normalised images.
     Returns (loss of each sample [n_samples], d(sum of losses)/d(counts) [n_samples, n]).
     """
-    centred = counts - counts.mean(axis=-1, keepdims=True)
+    xp, n = namespace(counts), counts.shape[-1]
+
+    def mean_product(a, b):
+        return xp.einsum("ij,ij->i", a, b) / n
+
     # A silent image has no direction to improve in; the 1e-3 keeps its gradient finite.
     floor = 1e-3
-    sigma = (centred**2).mean(axis=-1, keepdims=True) ** 0.5
-    z = centred / (sigma + floor)
-    difference = z - target
-    loss = (difference**2).mean(axis=-1)
-    d_z = difference * (2 / counts.shape[-1])
-    d_centred = (d_z - d_z.mean(axis=-1, keepdims=True)) / (sigma + floor)
-    d_centred -= z * (d_z * z).mean(axis=-1, keepdims=True) / namespace(sigma).clip(sigma, floor, None)
-    return loss, d_centred
+    z = counts - counts.mean(axis=-1, keepdims=True)
+    sigma = (mean_product(z, z) ** 0.5)[:, None]
+    z /= sigma + floor
+    d_z = z - target
+    loss = mean_product(d_z, d_z)
+    d_z *= 2 / n
+    along = mean_product(d_z, z)[:, None] / xp.clip(sigma, floor, None)
+    d_z -= d_z.mean(axis=-1, keepdims=True)
+    d_z /= sigma + floor
+    z *= along
+    d_z -= z
+    return loss, d_z
 
 
 def class_loss(counts, labels, sharpness=10.0):
@@ -350,7 +388,8 @@ def backward(weights, spikes, results, d_output, decay, slope, trained, d_hidden
     weights : list of [fan_in, n_neurons]
     spikes : [n_steps, n_samples, fan_in]
     results : what `forward` returned
-    d_output : dL/d(output spikes), [n_steps, n_samples, n] or broadcastable to it
+        Used up: each layer's ``before`` becomes dL/d(vmem before the reset).
+    d_output : dL/d(output spikes), [n_samples, n] where it is the same in all steps, or [n_steps, n_samples, n]
     slope : of the surrogate
     trained : list of bool
         Layers whose gradient is wanted.
@@ -364,38 +403,48 @@ def backward(weights, spikes, results, d_output, decay, slope, trained, d_hidden
     """
     buffers = buffers or Buffers()
     gradients = [None] * len(weights)
-    d_spikes = d_output
+    # The surrogate is slope / 4 · (1 − tanh²). Its factor is multiplied into what is smallest.
+    d_spikes, factor = d_output * (slope / 4), slope / 4
     for layer in range(len(weights) - 1, -1, -1):
-        before, out = results[layer]
-        n_steps, n_samples, n = before.shape
+        before = results[layer].before
+        n_steps, _, n = before.shape
         xp = namespace(before)
-        price = d_hidden[layer] if d_hidden and d_hidden[layer] else None
-        d_spikes = xp.broadcast_to(d_spikes, before.shape)
-        d_vmem = buffers.like(f"d_vmem {layer}", before)
+        if d_hidden and d_hidden[layer]:
+            d_spikes += d_hidden[layer] * factor
         later = buffers.like(f"later {layer}", before[0])
         # One step at a time: its arrays stay in the cache.
         for t in range(n_steps - 1, -1, -1):
-            d_step = surrogate(before[t], slope, out=d_vmem[t])
-            d_step *= d_spikes[t] if price is None else d_spikes[t] + price
+            step = before[t]
             if t < n_steps - 1:
-                # decay · (1 − spike) · what the next step says
-                xp.multiply(d_vmem[t + 1], decay, out=later)
-                d_step += later
-                later *= out[t]
-                d_step -= later
-        flat = d_vmem.reshape(-1, n)
+                _stays(step, later)
+                later *= decay
+                later *= before[t + 1]
+            d_step = d_spikes[t] if d_spikes.ndim == 3 else d_spikes
+            step -= V_THRESHOLD
+            _tanh_square(step, slope)
+            step *= d_step
+            xp.subtract(d_step, step, out=step)
+            if t < n_steps - 1:
+                step += later
+        flat = before.reshape(-1, n)
         if trained[layer]:
-            inputs = spikes if layer == 0 else results[layer - 1][1]
+            inputs = spikes if layer == 0 else results[layer - 1].spikes
             gradients[layer] = buffers.matmul(f"gradient {layer}", inputs.reshape(-1, inputs.shape[-1]).T, flat)
         if not any(trained[:layer]):
             break
-        d_spikes = buffers.matmul(f"d_spikes {layer}", flat, weights[layer].T).reshape(n_steps, n_samples, -1)
+        d_spikes = buffers.matmul(f"d_spikes {layer}", flat, (weights[layer] * factor).T).reshape(n_steps, -1, len(weights[layer]))
     return gradients
 
 
+def _stays(vmem, out):
+    """1 where a neuron does not spike, and so is not reset, 0 where it does."""
+    namespace(vmem).less(vmem, V_THRESHOLD, out=out)
+
+
 def rate_bptt_batch(
-    weights, spikes, target, optimizer, learning_rate, *, decay, slope=4.0, trained=None, spike_price=None, loss=image_loss, buffers=None
-):
+    weights, spikes, target, optimizer, learning_rate, *,
+    decay, slope=4.0, trained=None, spike_price=None, loss=image_loss, buffers=None, inputs=None,
+):  # fmt: skip
     """Train on one batch by backpropagation through time of a loss on spike counts (not in the paper).
 
     Parameters
@@ -413,6 +462,9 @@ def rate_bptt_batch(
         `image_loss` or `class_loss`.
     buffers : Buffers, optional
         The same for every batch: saves a fifth of the time.
+    inputs : int [fan_in of ``spikes``], optional
+        Which inputs of the first layer ``spikes`` holds: all others are silent in the whole batch, as
+        a third of MNIST's pixels is, and are not computed with.
 
     Returns
     -------
@@ -420,16 +472,24 @@ def rate_bptt_batch(
     layer), "output"
     """
     trained = trained or [True] * len(weights)
-    results = forward(weights, spikes, decay, buffers)
+    whole = weights[0]
+    if inputs is not None:
+        weights = [whole[inputs], *weights[1:]]
+    buffers = buffers or Buffers()
+    results = forward(weights, spikes, decay, buffers, last_spikes=False)
     n_steps, n_samples, _ = spikes.shape
-    counts = results[-1][1].sum(axis=0)
+    counts = results[-1].counts
     losses, d_counts = loss(counts, target)
     d_counts /= n_samples
     prices = None
     if spike_price:
         prices = [price / (n_samples * n_steps * w.shape[1]) for price, w in zip(spike_price, weights, strict=True)]
     gradients = backward(weights, spikes, results, d_counts, decay, slope, trained, prices, buffers)
+    if inputs is not None and gradients[0] is not None:
+        found, gradients[0] = gradients[0], buffers.like("all inputs", whole)
+        gradients[0][...] = 0
+        gradients[0][inputs] = found
     optimizer.step([g for g in gradients if g is not None], learning_rate)
     count = n_steps * n_samples
-    hidden = float(results[-2][1].sum()) / count if len(results) > 1 else 0.0
+    hidden = float(results[-2].counts.sum()) / count if len(results) > 1 else 0.0
     return {"loss": float(losses.mean()), "hidden": hidden, "output": float(counts.sum()) / count}

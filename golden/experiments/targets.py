@@ -205,7 +205,7 @@ def _fashion_tasks(fast):
     tasks = {}
     for hidden in (512, 1024):
         tasks["paper", hidden] = [s.snn(s.PAPER_SEPARABLE, fast, n_steps=60, hidden=hidden, **FASHION)]
-        tasks["best", hidden] = [s.snn(s.BEST_FASHION, fast, n_steps=60, hidden=hidden, **FASHION)]
+        tasks["best", hidden] = [s.snn(s.BEST_FASHION[hidden], fast, n_steps=60, hidden=hidden, **FASHION)]
         for optimizer in ("sgd", "adam"):
             tasks[optimizer, hidden] = s.ann_rates(optimizer, fast, hidden=hidden, **FASHION)
         tasks["pca", hidden] = [s.pca(fast, "fashion-mnist", hidden)]

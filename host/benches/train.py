@@ -17,6 +17,9 @@ from .peers import DECAY, LEARNING_RATE, PEERS, SLOPE, step_of
 SIZES = (784, 196, 784)
 BATCH = 100
 N_STEPS = 15
+# As MNIST's images are: in 100 of them a third of the pixels is black throughout, in each four fifths are.
+SILENT = 1 / 3
+DENSITY = 0.19
 
 # Section 3.2.3 of the paper.
 PAPER_SIZES = (58500, 2048, 196)
@@ -29,6 +32,7 @@ DISTRIBUTIONS = {"snnTorch": "snntorch", "SpikingJelly": "spikingjelly", "Norse"
 
 EXAMPLES = """\
   lifarray bench train                                # 784-196-784, batch 100, 15 steps, one thread
+  lifarray bench train --silent 0                     # the same where every input spikes in some sample
   lifarray bench train --paper-size                   # the audiocoder 58,500-2,048-196, batch 50, 60 steps
   lifarray bench train --paper-size --backend cupy    # the same on a GPU
 """
@@ -38,6 +42,10 @@ def add_arguments(parser):
     parser.add_argument("--rounds", type=positive, default=15, metavar="N", help="steps of each that are timed (default: %(default)s)")
     parser.add_argument("--paper-size", action="store_true", help="one step of the paper's audiocoder, by its rule: time and memory")
     parser.add_argument("--batch", type=positive, metavar="N", help=f"samples (default: {BATCH}, with --paper-size {PAPER_BATCH})")
+    parser.add_argument(
+        "--silent", type=float, default=SILENT, metavar="SHARE",
+        help="share of the inputs that are silent in the whole batch, which our step leaves out (default: a third, as in MNIST)",
+    )  # fmt: skip
     parser.add_argument("--steps", type=positive, metavar="N", help=f"time steps (default: {N_STEPS}, with --paper-size {PAPER_STEPS})")
     parser.add_argument(
         "--backend", choices=("numpy", "torch", "cupy"), default="numpy", help="arrays of our own step (default: %(default)s)"
@@ -59,7 +67,10 @@ def run(args):
             f" {figures['seconds']:.1f} s, {figures['peak_gib']:.2f} GiB at the peak"
         )
         return
-    print(f"784-196-784, batch {figures['batch']}, {figures['n_steps']} steps, one thread; ms a training step\n")
+    print(
+        f"784-196-784, batch {figures['batch']}, {figures['n_steps']} steps, {figures['active_inputs']} inputs active in the batch,"
+        " one thread; ms a training step\n"
+    )
     rows = [[name, f.get("version", ""), f.get("fastest_ms"), f.get("median_ms"), f.get("hidden")] for name, f in figures["steps"].items()]
     print_table(["", "version", "fastest", "median", "hidden spikes a step"], rows)
     for name in figures["missing"]:
@@ -84,25 +95,34 @@ def to_backend(array, backend, device="cpu"):
         raise UserError(f"--torch-device {device!r}: {str(error).splitlines()[0]}") from None
 
 
-def problem(sizes, batch, n_steps, density, seed):
-    """(weights, spikes [n_steps, batch, fan_in], rates [batch, fan_in], rng): random, some inputs silent."""
+def problem(sizes, batch, n_steps, density, seed, silent=0.0):
+    """(weights, spikes [n_steps, batch, fan_in], rates [batch, fan_in], rng): random.
+
+    ``density`` of all rates are above zero, none of them those of the ``silent`` share of the inputs.
+    """
     rng = np.random.default_rng(seed)
-    rates = (rng.random((batch, sizes[0])) * (rng.random((batch, sizes[0])) < density)).astype(np.float32)
+    shape = (batch, sizes[0])
+    rates = (rng.random(shape) * (rng.random(shape) < density / (1 - silent))).astype(np.float32)
+    rates[:, rng.permutation(sizes[0])[: round(silent * sizes[0])]] = 0
     spikes = np.ascontiguousarray(poisson(rates, n_steps, rng).transpose(1, 0, 2), dtype=np.float32)
     return vmem_bptt.initial_weights(sizes, rng), spikes, rates, rng
 
 
 def _beside_peers(args):
     batch, n_steps = args.batch or BATCH, args.steps or N_STEPS
-    weights, spikes, rates, _ = problem(SIZES, batch, n_steps, 0.2, args.seed)
+    if not 0 <= args.silent <= 1 - DENSITY:
+        raise UserError(f"--silent {args.silent:g}: must be 0 to {1 - DENSITY:g}")
+    weights, spikes, rates, _ = problem(SIZES, batch, n_steps, DENSITY, args.seed, args.silent)
     target = vmem_bptt.normalise(rates)
     ours = [to_backend(w.copy(), args.backend, args.torch_device) for w in weights]
-    inputs, wanted = (to_backend(a, args.backend, args.torch_device) for a in (spikes, target))
+    inputs = np.flatnonzero(rates.any(axis=0))
+    active = np.ascontiguousarray(spikes[:, :, inputs])
+    active, wanted, inputs = (to_backend(a, args.backend, args.torch_device) for a in (active, target, inputs))
     optimizer, buffers = vmem_bptt.Adam(ours), vmem_bptt.Buffers()
 
     def own_step():
         found = vmem_bptt.rate_bptt_batch(
-            ours, inputs, wanted, optimizer, LEARNING_RATE, decay=DECAY, slope=SLOPE, buffers=buffers
+            ours, active, wanted, optimizer, LEARNING_RATE, decay=DECAY, slope=SLOPE, buffers=buffers, inputs=inputs
         )
         return found["hidden"] * batch * n_steps
 
@@ -127,7 +147,7 @@ def _beside_peers(args):
     for name, found in figures.items():
         found.update(fastest_ms=min(times[name]), median_ms=float(np.median(times[name])))
         found["version"] = metadata.version(DISTRIBUTIONS.get(name, "lifarray"))
-    result = {"batch": batch, "n_steps": n_steps, "rounds": args.rounds, "steps": figures, "missing": missing}
+    result = {"batch": batch, "n_steps": n_steps, "active_inputs": active.shape[-1], "rounds": args.rounds, "steps": figures, "missing": missing}
     fastest = [found["fastest_ms"] for found in figures.values()]
     if len(fastest) > 1:
         result["speedup"] = min(fastest[1:]) / fastest[0]

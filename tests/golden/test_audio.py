@@ -65,6 +65,30 @@ def test_slower_speech_gives_the_same_rates(front_end):
     assert np.corrcoef(front_end.rates(slow, RATE_HZ), front_end.rates(word(), RATE_HZ))[0, 1] > 0.95
 
 
+def test_a_tempo_that_stays_fills_the_middle_of_the_frames():
+    ears = audio.FrontEnd(tempo_norm=0.5, long_seconds=0.8)
+    levels = np.random.default_rng(2).normal(0, 9, (160, 39))
+    # A spectrum every 5 ms: 0.8 seconds; a quarter of that, to the power of a half, is 10 of 20 frames.
+    assert ears.shape(levels).any(axis=0).all()
+    assert list(np.flatnonzero(ears.shape(levels[:40]).any(axis=0))) == list(range(5, 15))
+    assert audio.FrontEnd().shape(levels[:40]).any(axis=0).all()
+
+
+def test_loudness_within_an_utterance_is_heard_where_the_frame_mean_stays():
+    levels = np.random.default_rng(4).normal(0, 3, (40, 39))
+    levels[:20] += 8
+    for share, least, most in ((1.0, 0.9, 1.1), (0.0, 1.5, np.inf)):
+        rates = audio.FrontEnd(frame_norm=share, channel_norm=0).shape(levels)
+        assert least < rates[:, :10].sum() / rates[:, 10:].sum() < most
+
+
+def test_spread_makes_flat_spectra_as_wide_as_steep_ones():
+    levels = np.random.default_rng(3).normal(0, 5, (30, 39))
+    flat = audio.FrontEnd(spread_db=9, full_db=1000, floor=0, tilt_db=0, range_db=1000)
+    np.testing.assert_allclose(flat.shape(levels), flat.shape(3 * levels), rtol=1e-5)
+    assert flat.shape(levels).max() > 0
+
+
 @pytest.mark.parametrize("rate_hz", [11025, 16000, 22050, 44100, 48000])
 def test_other_sample_rates_and_stereo_are_converted(front_end, rate_hz):
     expected = front_end.rates(word(), RATE_HZ)

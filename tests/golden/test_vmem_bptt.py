@@ -119,12 +119,12 @@ def smooth_counts(weights, spikes, decay, slope):
             vmem = decay * vmem + spikes[t] @ w
             before.append(vmem)
             out.append(1 / (1 + np.exp(-slope * (vmem - 1))))
-        results.append((np.array(before), np.array(out)))
-        spikes = results[-1][1]
+        spikes = np.array(out)
+        results.append(vmem_bptt.Ran(np.array(before), spikes, spikes.sum(axis=0)))
     return results
 
 
-def test_backward_equals_finite_differences_on_a_smoothed_network():
+def test_backward_equals_finite_differences_on_a_smoothed_network(monkeypatch):
     rng = np.random.default_rng(14)
     weights = [rng.normal(0.2, 0.4, (5, 4)), rng.normal(0.2, 0.4, (4, 3)), rng.normal(0.2, 0.4, (3, 6))]
     spikes = (rng.random((6, 2, 5)) < 0.5).astype(float)
@@ -133,14 +133,14 @@ def test_backward_equals_finite_differences_on_a_smoothed_network():
 
     def loss_of(weights):
         results = smooth_counts(weights, spikes, DECAY, slope)
-        loss = vmem_bptt.image_loss(results[-1][1].sum(axis=0), target)[0].sum()
-        return loss + sum(p * r[1].sum() for p, r in zip(prices, results, strict=True)), results
+        loss = vmem_bptt.image_loss(results[-1].counts, target)[0].sum()
+        return loss + sum(p * r.spikes.sum() for p, r in zip(prices, results, strict=True)), results
 
     results = loss_of(weights)[1]
-    d_counts = vmem_bptt.image_loss(results[-1][1].sum(axis=0), target)[1]
+    d_counts = vmem_bptt.image_loss(results[-1].counts, target)[1]
     # `backward` stops vmem where a neuron spiked; the smooth network has no reset, so none did.
-    unreset = [_NoReset(*r) for r in results]
-    gradients = vmem_bptt.backward(weights, spikes, unreset, d_counts, DECAY, slope, [True] * 3, prices)
+    monkeypatch.setattr(vmem_bptt, "_stays", lambda vmem, out: out.fill(1))
+    gradients = vmem_bptt.backward(weights, spikes, results, d_counts, DECAY, slope, [True] * 3, prices)
     gradients = [np.asarray(g) for g in gradients]
     for layer, w in enumerate(weights):
         for index in np.ndindex(*w.shape):
@@ -153,16 +153,33 @@ def test_backward_equals_finite_differences_on_a_smoothed_network():
             assert gradients[layer][index] == pytest.approx((above - below) / 2e-6, rel=1e-4, abs=1e-7)
 
 
-class _NoReset(tuple):
-    """(before, out) whose ``out[t]`` is 0: the layer's own reset is switched off."""
+def test_backward_stops_at_resets():
+    """Against the same sum written out: what a step's vmem does to later ones ends where the neuron spikes."""
+    rng = np.random.default_rng(21)
+    spikes, slope = (rng.random((7, 3, 5)) < 0.5).astype(float), 3.0
+    weights = [rng.normal(0.3, 0.4, (5, 4))]
+    d_output = rng.normal(size=(7, 3, 4))
+    (ran,) = vmem_bptt.forward(weights, spikes, DECAY)
+    assert 0 < ran.spikes.mean() < 1
+    expected = np.zeros((5, 4))
+    d_vmem = np.zeros((3, 4))
+    for t in range(6, -1, -1):
+        d_vmem = d_output[t] * vmem_bptt.surrogate(ran.before[t], slope) + DECAY * (1 - ran.spikes[t]) * d_vmem
+        expected += spikes[t].T @ d_vmem
+    (found,) = vmem_bptt.backward(weights, spikes, [ran], d_output, DECAY, slope, [True])
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
-    def __new__(cls, before, out):
-        return super().__new__(cls, (before, out.view(_OutputWithoutReset)))
 
-
-class _OutputWithoutReset(np.ndarray):
-    def __getitem__(self, t):
-        return np.zeros(self.shape[1:])
+def test_counts_are_those_of_the_spikes():
+    rng = np.random.default_rng(22)
+    weights = [rng.normal(0.2, 0.4, (7, 5)), rng.normal(0.2, 0.4, (5, 6))]
+    spikes = (rng.random((8, 4, 7)) < 0.5).astype(float)
+    full = vmem_bptt.forward(weights, spikes, DECAY)
+    counted = vmem_bptt.forward(weights, spikes, DECAY, last_spikes=False)
+    assert counted[-1].spikes is None
+    for one, two in zip(full, counted, strict=True):
+        np.testing.assert_array_equal(one.counts, one.spikes.sum(axis=0))
+        np.testing.assert_array_equal(one.counts, two.counts)
 
 
 def test_class_loss_equals_finite_differences():
@@ -195,6 +212,28 @@ def test_kept_buffers_change_nothing():
         np.testing.assert_array_equal(one, two)
 
 
+def test_silent_inputs_may_be_left_out():
+    rng = np.random.default_rng(23)
+    weights = [rng.normal(0.2, 0.4, (7, 5)), rng.normal(0.2, 0.4, (5, 6))]
+    inputs = np.array([0, 2, 3, 6])
+    trained = []
+    for left_out in (False, True):
+        batches = np.random.default_rng(24)
+        mine, buffers = [w.copy() for w in weights], vmem_bptt.Buffers()
+        optimizer = vmem_bptt.Adam(mine, weight_decay=0.01)
+        for _ in range(3):
+            spikes = np.zeros((8, 4, 7))
+            spikes[:, :, inputs] = batches.random((8, 4, 4)) < 0.5
+            target = vmem_bptt.normalise(batches.random((4, 6)))
+            some = dict(inputs=inputs) if left_out else {}
+            given = spikes[:, :, inputs] if left_out else spikes
+            vmem_bptt.rate_bptt_batch(mine, given, target, optimizer, 0.01, decay=DECAY, buffers=buffers, **some)
+        trained.append(mine)
+    for one, two, before in zip(*trained, weights, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-12)
+        assert np.abs(one - before).max() > 1e-3
+
+
 def test_forward_equals_the_integer_layers():
     from lifarray.golden.quantize import quantize_network
 
@@ -206,7 +245,7 @@ def test_forward_equals_the_integer_layers():
     expected = network.run(spikes)
     found = vmem_bptt.forward(weights, spikes.transpose(1, 0, 2).astype(float), 1.0)
     for layer in range(2):
-        np.testing.assert_array_equal(found[layer][1].transpose(1, 0, 2), expected[layer].spikes)
+        np.testing.assert_array_equal(found[layer].spikes.transpose(1, 0, 2), expected[layer].spikes)
 
 
 def test_adam_in_blocks_equals_adam_at_once(monkeypatch):
