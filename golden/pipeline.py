@@ -20,7 +20,7 @@ OUTSTANDING = 16
 """Bursts that a stream of the core has under way at most."""
 READ_PATH = 9
 """Cycles from a request to memory, and from memory to its user, besides memory's own."""
-WORK_PATH = 5
+WORK_PATH = 6
 """Cycles from the scanner to the window."""
 ROW_PATH = 3
 """Cycles from a row's last word to the window."""

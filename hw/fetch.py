@@ -171,15 +171,28 @@ class Scanner(wiring.Component):
         reads_raster = Signal()
         m.d.comb += reads_raster.eq((first_tile & ~second) | found_list.full)
 
-        # What was found waits here until it is asked for.
+        # What was found.
         found = Signal(found_layout)
         row_address = Signal(ADDRESS_BITS)
         valid = Signal()
         end = Signal()  # of the segment
         silent = Signal()
-        word = Signal(SLOTS)
         ready = Signal()
-        m.d.comb += word.eq(found.word & mask)
+        # It waits here until it is asked for.
+        m.submodules.waiting = waiting = StreamRegister(
+            data.StructLayout({"work": work_layout(config), "address": ADDRESS_BITS})
+        )
+        offered, asked_for = waiting.source, waiting.sink
+        m.d.comb += [
+            offered.payload.work.word.eq(Mux(end, mask, found.word & mask)),
+            offered.payload.work.last.eq(end),
+            offered.payload.work.row.eq(tile_row + found.offset),
+            offered.payload.address.eq(row_address),
+            offered.valid.eq(valid & (end | ~silent)),
+            ready.eq(~valid | (~end & silent) | offered.ready),
+        ]
+        with m.If(ready):
+            m.d.sync += valid.eq(0)
 
         # Rows under way, or in the ring.
         requested = Signal(range(config.ring_rows + 1))
@@ -187,9 +200,8 @@ class Scanner(wiring.Component):
         room = Signal()  # late by a cycle, in which one more may have gone
         asked = Signal(config.ports)
         asking = []
-        m.d.comb += [
-            wants_row.eq(valid & ~end & ~silent & ~self.resident),
-        ]
+        last = asked_for.payload.work.last
+        m.d.comb += wants_row.eq(asked_for.valid & ~last & ~self.resident & room & self.work.ready)
         m.d.sync += room.eq(requested <= config.ring_rows - 2)
         before = 0
         for p, part in enumerate(part_words(config)):
@@ -201,32 +213,25 @@ class Scanner(wiring.Component):
             request = register.source
             done = Signal(name=f"asked_now{p}")
             m.d.comb += [
-                request.payload.address.eq(advance(row_address, before * 8)),
+                request.payload.address.eq(advance(asked_for.payload.address, before * 8)),
                 request.payload.words.eq(n_words),
-                request.valid.eq(wants_row & room & self.work.ready & ~asked[p] & needed),
+                request.valid.eq(wants_row & ~asked[p] & needed),
                 done.eq(asked[p] | request.ready | ~needed),
             ]
             asking.append(done)
             before += part
         sent = Signal()  # a row's last request goes out
-        m.d.comb += sent.eq(wants_row & room & self.work.ready & Cat(asking).all())
+        m.d.comb += sent.eq(wants_row & Cat(asking).all())
         with m.If(sent):
             m.d.sync += asked.eq(0)
-        with m.Elif(wants_row & room & self.work.ready):
+        with m.Elif(wants_row):
             m.d.sync += asked.eq(Cat(asking))
         m.d.sync += requested.eq(requested + sent - self.row_taken)
-
-        to_window = Signal()
         m.d.comb += [
-            self.work.payload.word.eq(Mux(end, mask, word)),
-            self.work.payload.last.eq(end),
-            self.work.payload.row.eq(tile_row + found.offset),
-            to_window.eq(valid & (end | ~silent) & (end | self.resident | sent)),
-            self.work.valid.eq(to_window & ~self.arrived),
-            ready.eq(~valid | (~end & silent) | (to_window & self.work.ready)),
+            self.work.payload.eq(asked_for.payload.work),
+            self.work.valid.eq(asked_for.valid & (last | self.resident | sent) & ~self.arrived),
+            asked_for.ready.eq(Mux(last | self.resident, self.work.ready, sent)),
         ]
-        with m.If(ready):
-            m.d.sync += valid.eq(0)
 
         def find(spikes, at):
             """Put an input where it is asked for."""
@@ -278,7 +283,7 @@ class Scanner(wiring.Component):
                 with m.If(ready & (inputs_left != 0)):
                     find(1, offset)
                     m.d.sync += [next_row, inputs_left.eq(inputs_left - 1)]
-                with m.If((inputs_left == 0) & ~valid & (requested == 0)):
+                with m.If((inputs_left == 0) & ~valid & ~asked_for.valid & (requested == 0)):
                     m.d.sync += [self.loaded.eq(1), self.arrived.eq(0)]
                     m.next = "LAYER"
             with m.State("PASS"):

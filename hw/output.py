@@ -69,7 +69,7 @@ class Output(wiring.Component):
 
         def next_lane():
             m.d.sync += [left.eq(left - 1), unit.eq(unit + 1)]
-            with m.If(unit == config.fire_units - 1):
+            with m.If((unit == config.fire_units - 1) & (left != 1)):
                 m.d.sync += [unit.eq(0), group.eq(group + 1)]
                 m.d.comb += self.next_words.eq(1)
 

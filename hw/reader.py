@@ -117,15 +117,17 @@ class ReadStream(wiring.Component):
         waits_address = Signal(ADDRESS_BITS)
         waits_words = Signal(5)
         m.submodules.addresses = addresses = SyncFIFO(width=32, depth=OUTSTANDING_BURSTS)
-        room = Signal(range(self._depth + 1), init=self._depth)
-        enough = Signal()  # late by a cycle; a burst leaves a cycle before the next
+        # Room for a burst is kept when it comes here; below zero, it is still to become free.
+        room = Signal(range(-longest, self._depth + 1), init=self._depth)
+        comes = Signal()
         issued = Signal()
         m.d.comb += [
             next_free.eq(~checks | ~waits),
+            comes.eq(checks & ~waits),
             allowed.eq(around.any()),
             self.outside.eq(waits & ~allowed),
             self.outside_address.eq(waits_address),
-            self.burst.valid.eq(waits & allowed & enough & addresses.w_rdy),
+            self.burst.valid.eq(waits & allowed & (room >= 0) & addresses.w_rdy),
             self.burst.payload.address.eq(waits_address),
             self.burst.payload.words.eq(waits_words),
             issued.eq(self.burst.valid & self.burst.ready),
@@ -134,16 +136,14 @@ class ReadStream(wiring.Component):
         ]
         with m.If(next_free):
             m.d.sync += [checks.eq(left != 0), checks_address.eq(address), checks_words.eq(here)]
+        with m.If(comes):
+            m.d.sync += waits.eq(1)
         with m.If(~waits):
             m.d.sync += [
-                waits.eq(checks),
                 around.eq(windows_around(self.windows, checks_address)),
                 waits_address.eq(checks_address),
                 waits_words.eq(checks_words),
-                enough.eq(room >= checks_words),
             ]
-        with m.Else():
-            m.d.sync += enough.eq(room >= waits_words)
         with m.If(issued):
             m.d.sync += waits.eq(0)
 
@@ -173,7 +173,7 @@ class ReadStream(wiring.Component):
             buffer.r_en.eq(register.source.ready),
             taken.eq(buffer.r_rdy & buffer.r_en),
         ]
-        m.d.sync += room.eq(room - Mux(issued, waits_words, 0) + taken)
+        m.d.sync += room.eq(room - Mux(comes, checks_words, 0) + taken)
         return m
 
 

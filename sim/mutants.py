@@ -265,7 +265,13 @@ MUTANTS = tuple(
             "silent inputs shift the rows",
         ),
         ("fetch-slots", "hw/fetch.py", "Mux(last_pass, steps_left, SLOTS))", "SLOTS)", "the last pass uses all slots"),
-        ("fetch-segment-mask", "hw/fetch.py", "word.eq(found.word & mask)", "word.eq(found.word)", "both halves of a pass are added to each"),
+        (
+            "fetch-segment-mask",
+            "hw/fetch.py",
+            "Mux(end, mask, found.word & mask)",
+            "Mux(end, mask, found.word)",
+            "both halves of a pass are added to each",
+        ),
         (
             "fetch-bias-mask",
             "hw/fetch.py",
@@ -324,8 +330,8 @@ MUTANTS = tuple(
         (
             "fetch-second-port",
             "hw/fetch.py",
-            "request.payload.address.eq(advance(row_address, before * 8))",
-            "request.payload.address.eq(row_address)",
+            "request.payload.address.eq(advance(asked_for.payload.address, before * 8))",
+            "request.payload.address.eq(asked_for.payload.address)",
             "the second port reads the first half of each row",
         ),
         (
@@ -338,8 +344,8 @@ MUTANTS = tuple(
         (
             "fetch-load-end",
             "hw/fetch.py",
-            "with m.If((inputs_left == 0) & ~valid & (requested == 0)):",
-            "with m.If((inputs_left == 0) & ~valid):",
+            "with m.If((inputs_left == 0) & ~valid & ~asked_for.valid & (requested == 0)):",
+            "with m.If((inputs_left == 0) & ~valid & ~asked_for.valid):",
             "a load is over before its last rows are here",
         ),
         (
@@ -557,8 +563,8 @@ MUTANTS = tuple(
         (
             "output-group",
             "hw/output.py",
-            "with m.If(unit == config.fire_units - 1):",
-            "with m.If(unit == 0):",
+            "with m.If((unit == config.fire_units - 1) & (left != 1)):",
+            "with m.If((unit == 0) & (left != 1)):",
             "lanes change their group after the first unit",
         ),
         (
@@ -580,7 +586,7 @@ MUTANTS = tuple(
         (
             "reader-room",
             "hw/reader.py",
-            "waits & allowed & enough & addresses.w_rdy",
+            "waits & allowed & (room >= 0) & addresses.w_rdy",
             "waits & allowed & addresses.w_rdy",
             "bursts are asked for without room",
         ),
@@ -814,9 +820,9 @@ MUTANTS = tuple(
         (
             "reader-late-room",
             "hw/reader.py",
-            "enough.eq(room >= checks_words)",
-            "enough.eq(1)",
-            "a burst that has just been cut is asked for without room",
+            "room.eq(room - Mux(comes, checks_words, 0) + taken)",
+            "room.eq(room - Mux(issued, checks_words, 0) + taken)",
+            "room is kept for the burst after the one that goes out",
         ),
         ("writer-pending", "hw/writer.py", "begins.eq(pending & ~bus.awvalid &", "begins.eq(pending &", "data go before their address"),
         (

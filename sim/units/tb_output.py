@@ -1,7 +1,7 @@
 """Output: what it takes from the fire units, lane by lane, and where it sends that."""
 
 import cocotb
-from cocotb.triggers import FallingEdge, gather
+from cocotb.triggers import gather
 
 from lifarray.hw.writer import run_layout
 
@@ -24,19 +24,24 @@ async def run(part):
     words = rng.integers(0, 1 << 63, (2, config.lanes)).tolist()
     vmem = rng.integers(-reach, reach, config.lanes).tolist()
 
+    def of_group(values, group):
+        """The units' values of a group, zeros beyond the last lane."""
+        first = group * config.fire_units
+        here = values[first : first + config.fire_units]
+        return here + [0] * (config.fire_units - len(here))
+
     async def show_words():
+        read = of_group(words[0], 0)
         while True:
             await part.tick()
-            first = part.value("word_group") * config.fire_units
-            shown = words[part.value("side")][first : first + config.fire_units]
-            part.shown_words.value = words_shown.pack(shown + [0] * (config.fire_units - len(shown)))
+            if part.next_words.value:
+                part.shown_words.value = words_shown.pack(read)
+            read = of_group(words[part.value("side")], part.value("word_group"))
 
     async def show_vmem():
         while True:
-            await FallingEdge(part.clk)
-            first = part.value("vmem_group") * config.fire_units
-            shown = vmem[first : first + config.fire_units]
-            part.shown_vmem.value = vmem_shown.pack(shown + [0] * (config.fire_units - len(shown)))
+            await part.tick()
+            part.shown_vmem.value = vmem_shown.pack(of_group(vmem, part.value("vmem_group")))
 
     helpers = [cocotb.start_soon(show_words()), cocotb.start_soon(show_vmem())]
     for _ in range(4 * settings["count"]):

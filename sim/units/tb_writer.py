@@ -18,7 +18,7 @@ class Memory:
         self.part = part
         self.bursts = Bursts(part, "aw", part.config.bus_bits)
         self.bytes = {}
-        self.burst = None           # address of the next beat, beats left, address of the first
+        self.announced = []         # bursts: address of the next beat, beats left, address of the first
         self.answers = deque()
         self.faults = set()         # addresses of bursts
         self.shares = [float(share) for share in part.rng.choice([0.1, 0.5, 1], 3)]
@@ -40,21 +40,22 @@ class Memory:
             assert offered is None or now == offered, "data change while they wait"
             offered = now if now and not take else None
             if now and take:
-                assert self.burst, "data without an address"
-                address, left, first = self.burst
+                assert self.announced, "data without an address"
+                address, left, first = self.announced.pop(0)
                 data, strobe, last = now
                 assert last == (left == 1), f"WLAST is {last} with {left} beats to come"
                 for byte in range(step):
                     if strobe >> byte & 1:
                         self.bytes[address + byte] = data >> 8 * byte & 0xFF
-                self.burst = (address + step, left - 1, first) if left > 1 else None
-                if left == 1:
+                if left > 1:
+                    self.announced.insert(0, (address + step, left - 1, first))
+                else:
                     self.answers.append(first)
                     assert len(self.answers) <= OUTSTANDING_BURSTS
             if burst := self.bursts.see():
-                assert self.burst is None, "an address before the data of the one before"
+                assert len(self.announced) <= 1, "an address before the data of the one before the last"
                 _, address, n_beats = burst
-                self.burst = (address, n_beats, address)
+                self.announced.append((address, n_beats, address))
 
 
 @cocotb.test()
@@ -92,7 +93,7 @@ async def run(part):
         await send_run(part, fields, address, words, half)
     while not part.drained.value:
         await part.tick()
-    assert part.idle.value and memory.burst is None and not memory.answers, "drained while something is under way"
+    assert part.idle.value and not memory.announced and not memory.answers, "drained while something is under way"
     await part.tick(10)
     assert memory.bytes == expected, "memory holds something else"
 
