@@ -125,7 +125,7 @@ def _bus(bench, config):
     bench.check("cut", implies(fills, cut))
     bench.check("keeps_its_check", implies(fills, (allowed == inside) & (address == checked) & ~(allowed & address[32])))
     bench.check("enough", implies(fills & enough, unannounced >= here))
-    bench.check("level", (level <= hw.BUFFER_WORDS) & (level == unannounced + n_pending + to_send))
+    bench.check("level", (level <= hw.BUFFER_WORDS) & (level == unannounced + bench.internal("arrived") + n_pending + to_send))
     produce, consume = bench.internal("buffer.produce"), bench.internal("buffer.consume")
     bench.check("pointers", (produce - consume)[:6] == level[:6])
     bench.check("announces_what_is_pending", implies(bus.awvalid, pending))

@@ -52,7 +52,7 @@ BUGS = {
     "sequencer-progress": ("self.lists_done + 1 == self.list_count", "self.lists_done == self.list_count", None),
     "sequencer-descriptors": ("layer.decay > DECAY_ONE", "layer.decay > DECAY_ONE + 1", "decay"),
 }
-SLOW = {"reader-bus64", "lif-step", "fire-state"}
+SLOW = {"lif-step"}
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.long if name in SLOW else []) for name in BUGS])
