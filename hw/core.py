@@ -240,7 +240,9 @@ class LifCore(wiring.Component):
         m.submodules.registers = registers = RegisterFile(capabilities(config))
         m.submodules.sequencer = sequencer = Sequencer(config)
         path = DataPath(config)
-        m.submodules.path = ResetInserter(sequencer.flush)(path)
+        flush = Signal()  # a cycle late, in which the sequencer starts nothing
+        m.d.sync += flush.eq(sequencer.flush)
+        m.submodules.path = ResetInserter(flush)(path)
         wiring.connect(m, wiring.flipped(self.s_axil), registers.bus)
         wiring.connect(m, wiring.flipped(self.m_axi), path.memory0)
         if config.ports == 2:

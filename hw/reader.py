@@ -35,8 +35,10 @@ class Cutter:
 
     Members
     -------
-    words, is_last, next_address, next_left : Value
-        Of the burst; of what follows it.
+    words, is_last : Value
+        Of the burst.
+    next_address, next_left : Value
+        Of what follows it, unless it is the last.
     """
 
     def __init__(self, address, left, longest):
@@ -46,7 +48,7 @@ class Cutter:
         self.is_last = (left[bits + 1 :] == 0) & (left[: bits + 1] <= to_end)
         self.words = Mux(self.is_last, left[: bits + 1], to_end)
         self.next_address = advance(Cat(Const(0, low), address[low:]), longest << 3)
-        self.next_left = Mux(self.is_last, 0, (left - to_end)[: len(left)])
+        self.next_left = (left - to_end)[: len(left)]
 
 
 class ReadStream(wiring.Component):
@@ -90,21 +92,17 @@ class ReadStream(wiring.Component):
         longest = burst_words(self._bus_bits)
 
         # Stage 1: cut the request where a longest burst would begin in a page cut into such.
+        cutting = Signal()
         address = Signal(ADDRESS_BITS)
         left = Signal(21)
         here = Signal(5)
         next_free = Signal()  # stage 2 takes a burst in this cycle
         cut = Cutter(address, left, longest)
-        m.d.comb += here.eq(cut.words)
-        last_cut = Signal()
-        m.d.comb += [
-            last_cut.eq((left == 0) | (cut.is_last & next_free)),
-            self.requests.ready.eq(last_cut),
-        ]
-        with m.If(next_free & (left != 0)):
-            m.d.sync += [address.eq(cut.next_address), left.eq(cut.next_left)]
+        m.d.comb += [here.eq(cut.words), self.requests.ready.eq(~cutting)]
         with m.If(self.requests.valid & self.requests.ready):
-            m.d.sync += [address.eq(self.requests.payload.address), left.eq(self.requests.payload.words)]
+            m.d.sync += [cutting.eq(1), address.eq(self.requests.payload.address), left.eq(self.requests.payload.words)]
+        with m.If(cutting & next_free):
+            m.d.sync += [cutting.eq(~cut.is_last), address.eq(cut.next_address), left.eq(cut.next_left)]
 
         # Stage 2: its window check.
         checks = Signal()
@@ -135,7 +133,7 @@ class ReadStream(wiring.Component):
             addresses.w_en.eq(issued),
         ]
         with m.If(next_free):
-            m.d.sync += [checks.eq(left != 0), checks_address.eq(address), checks_words.eq(here)]
+            m.d.sync += [checks.eq(cutting), checks_address.eq(address), checks_words.eq(here)]
         with m.If(comes):
             m.d.sync += waits.eq(1)
         with m.If(~waits):

@@ -83,8 +83,10 @@ class Writer(wiring.Component):
         around = Signal(N_WINDOWS)
         allowed = Signal()
         enough = Signal()
+        # Words in the buffer that no burst has announced, late by a cycle.
+        unannounced = Signal(range(BUFFER_WORDS + 1))
         arrived = Signal()
-        unannounced = Signal(range(BUFFER_WORDS + 1))  # words in the buffer, without one that has just arrived
+        just_announced = Signal(5)
         announced = Signal()
         ready = Signal()  # no announced burst waits to be sent
         with m.FSM() as fsm:
@@ -115,7 +117,8 @@ class Writer(wiring.Component):
                         m.next = "RUN"
         m.d.sync += [
             arrived.eq(buffer.w_en & buffer.w_rdy),
-            unannounced.eq(unannounced + arrived - Mux(announced, here, 0)),
+            just_announced.eq(Mux(announced, here, 0)),
+            unannounced.eq(unannounced + arrived - just_announced),
         ]
 
         # Sending: the burst that was announced waits until memory took its address and the one before is sent.
