@@ -52,7 +52,7 @@ def _bus(bench, config):
 
     accepted = bus.arvalid & bus.arready
     for i, requests in enumerate((dut.requests0, dut.requests1)):
-        bench.assume(implies(requests.valid, requests.payload.address[:3] == 0))
+        bench.assume(implies(requests.valid, (requests.payload.address[:3] == 0) & (requests.payload.words >= 1)))
         stream = f"stream{i}"
         owed = BurstCounter(bench, stream, accepted & (bus.arid == i), length, bus.rvalid & (bus.rid == i), bus.rlast)
         depth = (config.stream_fifo_words, config.weight_fifo_words)[i]
@@ -85,6 +85,7 @@ def cuts_well(bench, prefix, name, bus_bits):
     longest = hw.burst_words(bus_bits)
     bits = (longest - 1).bit_length()
     bench.check(f"{name}_address_is_whole", bench.internal(f"{prefix}address")[:3] == 0)
+    bench.check(f"{name}_cuts_some_words", implies(bench.internal(f"{prefix}cutting"), bench.internal(f"{prefix}left") >= 1))
     for stage in ("checks", "waits"):
         valid, address, words = (bench.internal(prefix + part) for part in (stage, f"{stage}_address", f"{stage}_words"))
         well = (address[:3] == 0) & (words >= 1) & (address[3 : 3 + bits] + words <= longest)
@@ -103,7 +104,7 @@ def addresses(bench):
     request, burst = dut.requests.payload, dut.burst.payload
     taken = dut.requests.valid & dut.requests.ready
     issued = dut.burst.valid & dut.burst.ready
-    bench.assume(implies(dut.requests.valid, request.address[:3] == 0))
+    bench.assume(implies(dut.requests.valid, (request.address[:3] == 0) & (request.words >= 1)))
     words_taken, words_issued = Signal(24), Signal(24)
     m.d.sync += [
         words_taken.eq(words_taken + Mux(taken, request.words, 0)),
@@ -112,7 +113,7 @@ def addresses(bench):
     chosen, nth = bench.free(1, "chosen"), bench.free(21, "nth")
     still, index, target = Signal(), Signal(24), Signal(36)
 
-    address, left = bench.internal("address"), bench.internal("left")
+    address, left = bench.internal("address"), Mux(bench.internal("cutting"), bench.internal("left"), 0)
     checks, checks_address, checks_words = (bench.internal(name) for name in ("checks", "checks_address", "checks_words"))
     waits, waits_address, waits_words = (bench.internal(name) for name in ("waits", "waits_address", "waits_words"))
     checked, waiting = Signal(5), Signal(5)  # words in stages 2 and 3
@@ -157,6 +158,7 @@ def data(bench):
     m = bench.m
     dut = bench.add(hw.ReadStream(64, 4), leave=("beat_data", "requests__payload", "windows"))
     m.d.comb += [dut.requests.payload.words.eq(bench.free(3, "words")), dut.windows[0].last.eq(1)]
+    bench.assume(dut.requests.payload.words >= 1)
     burst = dut.burst.payload
     issued = dut.burst.valid & dut.burst.ready
     owed = BurstCounter(bench, "stream", issued, burst.words, dut.beat_valid, dut.beat_last)
