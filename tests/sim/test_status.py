@@ -76,6 +76,6 @@ def test_other_files_are_refused(results):
 
 def test_the_readme_has_the_table_of_the_results_here():
     page = Path(status.__file__).parent.parent / "README.md"
-    if not page.exists():
-        pytest.skip("an installed package has no README")
+    if not page.exists() or not status.RESULTS.exists():
+        pytest.skip("an installed package has neither")
     assert status.table(status.load(status.RESULTS)) in page.read_text(), "lifarray status --write README.md"
