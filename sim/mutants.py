@@ -74,7 +74,7 @@ MUTANTS = tuple(
             "lif-total-width",
             "hw/lif.py",
             "total = Signal(signed(max(vmem_bits + 1, len(addend)) + 1))",
-            "total = Signal(signed(max(vmem_bits, len(addend))))",
+            "total = Signal(signed(max(vmem_bits, len(addend)) - 1))",
             "the sum before saturation wraps",
         ),
         # The array, and finding bits.

@@ -43,6 +43,7 @@ UNITS = {
     "sequencer": ["sequencer"],
     "serial_bridge": ["serial"],
     "store": ["rows"],
+    "stream_register": ["slice", "rows", "scanner"],
     "stripes": ["stripes"],
     "uart": ["serial"],
     "window": ["window"],
@@ -52,8 +53,8 @@ UNITS = {
 }
 """Parts whose benches meet a bug in a file of ``hw/`` first."""
 
-PROVED = ("array", "fire", "lif", "reader", "registers", "sequencer", "window", "writer")
-"""Files of ``hw/`` whose own proofs come next."""
+PROVED = {name: name for name in ("array", "fire", "lif", "reader", "registers", "sequencer", "window", "writer")} | {"stream_register": "stream"}
+"""Files of ``hw/`` whose own proofs come next, and the groups of these."""
 
 CORE = "tests/sim/test_core.py"
 
@@ -79,7 +80,7 @@ def stages(mutant: Mutant | None):
     if folder == "hw" and part in PROVED and find_spec("pyosys") is not None:
         from .formal import PROOFS
 
-        first += [f"tests/sim/test_formal.py::test_proof_holds[{proof.name}]" for proof in PROOFS if proof.group == part and proof.quick]
+        first += [f"tests/sim/test_formal.py::test_proof_holds[{proof.name}]" for proof in PROOFS if proof.group == PROVED[part] and proof.quick]
     # Each call of pytest takes seconds to begin.
     if first:
         yield first

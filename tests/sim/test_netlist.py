@@ -121,10 +121,27 @@ def test_uses_without_a_model_are_refused(tmp_path):
         assert NetlistFile(path, "top", "xc7").verilog
 
 
-TINY = CoreConfig(lanes=4, fire_units=2, weight_fifo_words=64, stream_fifo_words=32)
+TINY = CoreConfig(
+    lanes=4,
+    fire_units=2,
+    current_bits=12,
+    vmem_bits=12,
+    window_rows=4,
+    store_rows=32,
+    ring_rows=16,
+    list_words=16,
+    weight_fifo_words=32,
+    stream_fifo_words=32,
+)
+"""The smallest of everything, or simulating its gates takes minutes."""
 
 
-@pytest.mark.long
+def slow(test):
+    """Minutes of synthesis and of compiling gates; on a busy machine, many."""
+    return pytest.mark.long(pytest.mark.timeout(3600)(test))
+
+
+@slow
 @pytest.mark.parametrize("local_pages", [0, 3])
 def test_a_small_network_on_the_netlist_of_a_pynq_z2(local_pages, tmp_path):
     design = Design("pynq-z2", TINY.with_(local_pages=local_pages), 100_000_000)
@@ -137,14 +154,14 @@ SERIAL = Design("ulx3s-85f", TINY.with_(local_pages=3), 10_000_000)
 """Ten cycles a bit of the serial line."""
 
 
-@pytest.mark.long
+@slow
 def test_a_small_network_on_the_netlist_of_a_ulx3s(tmp_path):
     build = Build(SERIAL, tmp_path)
     build.netlist  # noqa: B018
     assert check_netlist(build.netlist_path, SERIAL)
 
 
-@pytest.mark.long
+@slow
 def test_a_ulx3s_from_python_packages_alone(tmp_path):
     """Netlist, place and route, a bitstream that unpacks."""
     build = Build(SERIAL, tmp_path)
@@ -155,7 +172,7 @@ def test_a_ulx3s_from_python_packages_alone(tmp_path):
     assert build.manifest()["resources"]["block RAM"] > 8
 
 
-@pytest.mark.long
+@slow
 def test_the_usual_ulx3s_reaches_its_clock(tmp_path):
     board = BOARDS["ulx3s-85f"]
     build = Build(Design("ulx3s-85f", CONFIGS[board.config].with_(local_pages=board.local_pages), board.clock_hz), tmp_path)

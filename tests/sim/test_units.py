@@ -1,12 +1,15 @@
 """Each part of the core against its model, in cocotb."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 import lifarray.hw
 from lifarray.golden.errors import UserError
-from lifarray.sim import runner
+from lifarray.host import cli
+from lifarray.sim import runner, units
+from lifarray.sim.bench import CORES
 from lifarray.sim.units import UNITS, run_unit_bench
 
 needs_icarus = pytest.mark.skipif(runner.icarus_of_system() is None, reason="Icarus Verilog is not installed")
@@ -49,3 +52,25 @@ def test_every_part_has_a_bench():
 def test_unknown_parts_are_refused():
     with pytest.raises(UserError, match="'gearbox'"):
         run_unit_bench("gearbox", seed=1)
+
+
+def test_command_runs_a_part(monkeypatch, capsys):
+    runs = []
+    monkeypatch.setattr(units, "run_unit_bench", lambda unit, seed, **options: runs.append((unit, seed, options["count"])))
+    assert cli.main(["simulate", "window", "--seed", "7", "--seeds", "2", "--count", "3", "--json"]) == 0
+    assert runs == [("window", 7, 3), ("window", 8, 3)]
+    assert json.loads(capsys.readouterr().out) == {"bench": "window", "seed": 7, "seeds": 2, "passed": True}
+    for wrong in (["gearbox"], ["window", "--core", "plain"], ["window", "--samples", "2"], ["window", "--seeds", "2", "--waves", "run.fst"]):
+        assert cli.main(["simulate", *wrong]) == 2
+
+
+def test_command_lists_what_there_is(capsys):
+    assert cli.main(["simulate", "--list"]) == 0
+    text = capsys.readouterr().out
+    assert all(name in text for name in (*UNITS, *CORES, "network", "core", "units"))
+
+
+@needs_icarus
+def test_waves_of_a_part_are_written(tmp_path):
+    run_unit_bench("stripes", seed=1, simulator="icarus", count=1, waves=tmp_path / "run.fst")
+    assert (tmp_path / "run.fst").stat().st_size > 1000
