@@ -87,7 +87,6 @@ def stages(mutant: Mutant | None):
     if folder != "golden" and not has_icarus:
         yield ["tests/sim/test_units.py"]
     if has_icarus:
-        yield [f"{CORE}::test_core_soon"]
         yield [f"{CORE}::test_small_cores_cover_every_bin"]
     yield [CORE]
 

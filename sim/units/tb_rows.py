@@ -85,7 +85,7 @@ class Bench:
         self.store.update({first + i: (row, bits) for i, row in enumerate(rows)})
         await self.part.tick(2)
 
-    async def layer(self, resident):
+    async def layer(self, resident, n_inputs=None):
         part, rng, config = self.part, self.part.rng, self.config
         bits = int(rng.choice([4, config.weight_bits]))
         usable = [row for row, (_, stored) in self.store.items() if stored == bits]
@@ -93,7 +93,7 @@ class Bench:
             return
         await self.begin(config.store_rows - config.ring_rows, bits == 4)
         part.resident.value = resident
-        n_inputs = int(rng.integers(1, 3 * config.ring_rows))
+        n_inputs = n_inputs or int(rng.integers(1, 3 * config.ring_rows))
         rows, works = [], []
         for _ in range(n_inputs):
             word = int(rng.integers(1, 1 << 63))
@@ -138,6 +138,9 @@ class Bench:
 async def run(part):
     bench = Bench(part)
     await bench.load()
+    # Whatever is drawn: once around the ring, and rows that stay.
+    await bench.layer(False, 3 * part.config.ring_rows)
+    await bench.layer(True)
     for _ in range(settings["count"]):
         kind = part.rng.choice(["load", "resident", "streamed"], p=[0.2, 0.4, 0.4])
         await (bench.load() if kind == "load" else bench.layer(kind == "resident"))
