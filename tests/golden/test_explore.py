@@ -80,7 +80,7 @@ def test_the_raster_list_holds_all_passes():
 
 
 def test_what_a_build_refuses_does_not_fit():
-    config = CoreConfig(weight_bits=4, lanes=256, store_rows=8192)
+    config = CoreConfig(weight_bits=4, lanes=240, store_rows=4096)
     taken = resources(config)
     assert 0.85 < taken.shares(BOARD)["block RAM"] < 1 and not taken.fits(BOARD)
     assert Resources(50_000, 1, 1, 0).fits(BOARD) is False and Resources(45_000, 1, 1, 0).fits(BOARD)
