@@ -20,6 +20,8 @@ class Board:
         Of `MEMORIES`, the usual one first.
     local_pages : int
         Pages of 4 KB of local memory, unless told otherwise.
+    page_rams : int
+        Block RAMs, as ``capacity`` counts them, that a page takes.
     config : str
         Name of the configuration, unless told otherwise.
     capacity : dict of str to float
@@ -35,6 +37,7 @@ class Board:
     clock_hz: int
     memories: tuple
     local_pages: int
+    page_rams: int
     config: str
     capacity: dict
     budget: dict = field(default_factory=dict)
@@ -56,6 +59,7 @@ _PYNQ = {
     "memories": ("ddr", "local"),
     # The network "demo" and two passes of its rasters; the core itself needs block RAM too.
     "local_pages": 104,
+    "page_rams": 1,
     "config": "small",
     "capacity": _XC7Z020,
     # openXC7 may ignore an operand of theirs (nextpnr-xilinx issue 159).
@@ -71,6 +75,7 @@ BOARDS = {
         80_000_000,
         memories=("local",),
         local_pages=64,
+        page_rams=2,
         config="small",
         capacity=_LFE5U_85F,
         minimum_hz=80_000_000,

@@ -167,8 +167,8 @@ CONFIGS = {
         list_words=16384,
     ),
     "paper-int8": CoreConfig(
-        lanes=256,
-        fire_units=8,
+        lanes=208,
+        fire_units=4,
         current_bits=24,
         vmem_bits=24,
         ports=2,

@@ -14,7 +14,10 @@ from .resources import Resources, resources
 from .timing import DdrTiming
 
 GROUPS = range(7, 41)
-"""Lanes a fire unit."""
+"""Lanes a fire unit; cores of fewer lanes have one unit."""
+
+WIDEST = 256
+"""A tile of at most so many lanes is among those that are tried, however large a layer is."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,17 @@ def widths(network: Network) -> dict:
 def candidates(network: Network) -> list:
     """Configurations worth a look, each with whether weights stay: lanes that waste little of a tile, and what goes with them."""
     base = CoreConfig(**widths(network))
-    lanes = sorted({min(1024, ceil(layer.n_neurons / tiles / 4) * 4) for layer in network.layers for tiles in range(1, 33)})
-    inputs = max(layer.fan_in + layer.bias_rows + 1 for layer in network.layers) * max(1, network.n_steps // SLOTS)
+    lanes = sorted(
+        {
+            min(1024, ceil(layer.n_neurons / tiles / 4) * 4)
+            for layer in network.layers
+            for tiles in range(1, max(32, ceil(layer.n_neurons / WIDEST)) + 1)
+        }
+    )
+    inputs = max(layer.fan_in + layer.bias_rows + 1 for layer in network.layers) * passes(network.n_steps)
     list_words = min(1 << 14, 1 << max(4, (inputs - 1).bit_length()))
     found = {}
-    shapes = [(n, n // groups) for n in lanes for groups in GROUPS if n % groups == 0]
+    shapes = [(n, n // groups) for n in lanes for groups in [*([n] if n < GROUPS.start else []), *GROUPS] if n % groups == 0]
     for (n, units), ways, window_rows, ports in product(shapes, (1, 2, 3, 4), (16, 32), (1, 2)):
         config = base.with_(lanes=n, fire_units=units, ways=ways, window_rows=window_rows, list_words=list_words)
         if ports == 2 and config.row_words(config.weight_bits) < 2:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .boards import Board
+from .boards import FULL, Board
 from .config import SLOTS, CoreConfig
 
 MAPPED = Path(__file__).with_name("mapped.json")
@@ -46,9 +46,9 @@ class Resources:
         return {name: n / board.capacity[name] for name, n in taken.items()}
 
     def fits(self, board: Board, lut_share: float = 1.0) -> bool:
-        """Whether the core fits, its LUTs into a share of the board's, and nothing beyond the board's budget."""
+        """Whether the core fits, its LUTs into a share of the board's, and nothing beyond what a build may take of the board."""
         shares = self.shares(board)
-        return shares["LUT"] <= lut_share and all(shares[name] <= board.budget.get(name, 1.0) for name in shares)
+        return shares["LUT"] <= lut_share and all(shares[name] <= board.budget.get(name, FULL) for name in shares)
 
 
 PARTS = {

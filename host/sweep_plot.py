@@ -1,18 +1,32 @@
 """The plot of ``lifarray bench core --sweep``."""
 
+from pathlib import Path
+
 from ..golden.errors import UserError, need
 from ..golden.files import whole_file
 
 LABELS = {"density": "spikes an input and step", "n_in": "inputs", "n_out": "neurons", "n_steps": "time steps"}
 
 
-def draw(points, path):
-    """Draw the points of `lifarray.sim.sweep.run` into a file, whose suffix says in which format."""
+def require_drawable(path):
+    """Raise UserError unless `draw` can write such a file: to be asked before the sweep."""
+    formats = _figure().canvas.get_supported_filetypes()
+    suffix = Path(path).suffix.lstrip(".").lower()
+    if suffix not in formats:
+        raise UserError(f"cannot draw {str(path)!r}: its suffix must be one of {', '.join(sorted(formats))}")
+
+
+def _figure(**options):
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise need("matplotlib", "demo", "drawing the sweep") from None
-    figure = Figure(figsize=(10, 7), layout="constrained")
+    return Figure(**options)
+
+
+def draw(points, path):
+    """Draw the points of `lifarray.sim.sweep.run` into a file, whose suffix says in which format."""
+    figure = _figure(figsize=(10, 7), layout="constrained")
     figure.suptitle("Clock cycles of one layer, over what it has to do")
     for axes, (axis, label) in zip(figure.subplots(2, 2).flat, LABELS.items()):
         here = [point for point in points if point["axis"] == axis]
@@ -28,7 +42,4 @@ def draw(points, path):
         axes.set_ylim(0)
         axes.legend()
     with whole_file(path) as part:
-        try:
-            figure.savefig(part, dpi=120)
-        except ValueError as error:
-            raise UserError(f"cannot draw {str(path)!r}: {error}") from None
+        figure.savefig(part, dpi=120)

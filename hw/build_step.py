@@ -87,7 +87,10 @@ def _digest(tool, arguments, contents):
 def _outputs_if_done(folder, stamp, digest):
     if not stamp.exists():
         return None
-    done = json.loads(stamp.read_text())
+    try:
+        done = json.loads(stamp.read_text())
+    except ValueError:      # cut off while it was written
+        return None
     whole = all((folder / path).is_file() and _hash(folder / path) == sha for path, sha in done["outputs"].items())
     return sorted(done["outputs"]) if done["digest"] == digest and whole else None
 

@@ -48,8 +48,10 @@ def snn(phases, fast, seed=1, n_steps=15, **changes) -> Task:
     if fast:
         phases = tuple(replace(phase, epochs=1) for phase in phases)
         changes.update(FAST_IMAGES, hidden=min(changes.get("hidden", 196), 64))
-    if changes.get("decay") == recipes.DECAY:
-        del changes["decay"]        # the same work has one key
+    # The same work has one key.
+    for name, default in (("decay", recipes.DECAY), ("hidden", recipes.AutoencoderRecipe.hidden)):
+        if changes.get(name) == default:
+            del changes[name]
     parameters = dict(name="experiment", phases=[asdict(phase) for phase in phases], n_steps=n_steps, seed=seed, **changes)
     return Task("snn-autoencoder", parameters)
 

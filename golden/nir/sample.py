@@ -8,7 +8,7 @@ from ..encode import poisson
 from ..errors import UserError
 
 
-def read_sample(path, fan_in: int, n_steps: "int | None", rng: np.random.Generator):
+def read_sample(path, fan_in: int, n_steps: "int | None", rng: np.random.Generator, *, any_steps=False, max_rate: float = 1.0):
     """Spikes from an npz file: bool [n_samples, n_steps, fan_in].
 
     Parameters
@@ -22,6 +22,10 @@ def read_sample(path, fan_in: int, n_steps: "int | None", rng: np.random.Generat
         Steps to make of rates; of spikes, what they must have.
     rng : numpy.random.Generator
         Of the Poisson encoder.
+    any_steps : bool
+        Take spikes of another number of steps too.
+    max_rate : float
+        Probability of a spike in a step at a rate of 1.
 
     Raises
     ------
@@ -41,8 +45,8 @@ def read_sample(path, fan_in: int, n_steps: "int | None", rng: np.random.Generat
     if "rates" in arrays:
         if not n_steps:
             raise UserError(f"{str(path)!r} holds rates, so say for how many steps with --steps")
-        arrays["spikes"] = poisson(check_size(path, arrays["rates"], 2, fan_in), n_steps, rng)
-    return check_spikes(path, arrays["spikes"], fan_in, n_steps)
+        arrays["spikes"] = poisson(check_size(path, arrays["rates"], 2, fan_in), n_steps, rng, max_rate)
+    return check_spikes(path, arrays["spikes"], fan_in, None if any_steps else n_steps)
 
 
 def check_spikes(name, spikes, fan_in, n_steps):
@@ -57,6 +61,8 @@ def check_spikes(name, spikes, fan_in, n_steps):
 
 def check_size(name, array, ndim, fan_in):
     array = np.asarray(array)
+    if array.dtype.kind not in "buif":
+        raise UserError(f"{str(name)!r}: values of type {array.dtype}, must be numbers")
     if array.ndim != ndim or array.shape[-1] != fan_in or array.size == 0:
         what = "spikes [n_samples, n_steps, fan_in]" if ndim == 3 else "rates [n_samples, fan_in]"
         raise UserError(f"{str(name)!r}: shape {list(array.shape)} where {what} with fan_in = {fan_in} are needed")

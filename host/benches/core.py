@@ -10,6 +10,7 @@ from ...golden.timing import DdrTiming
 from ..lazy import load_sweep, load_throughput
 from ..options import add_data_dir, add_json, add_simulator, positive
 from ..output import print_json
+from ..sweep_plot import draw, require_drawable
 from ..table import print_table
 
 CLOCK_MHZ = 100
@@ -69,6 +70,7 @@ def run(args):
         raise UserError("--plot draws the sweep: add --sweep")
     if args.plot:
         require_writable(args.plot, "--plot")
+        require_drawable(args.plot)
     if args.list:
         return list_cases(args)
     timing = DdrTiming(tuple(args.latency), args.outstanding, args.bandwidth)
@@ -196,8 +198,6 @@ def run_sweep(args, timing):
     sweep = load_sweep()
     points = sweep.run(timing, simulator=args.simulator, progress=not args.json)
     if args.plot:
-        from ..sweep_plot import draw
-
         draw(points, args.plot)
     if args.json:
         print_json(points)

@@ -132,6 +132,10 @@ def make_design(args, hw):
     config = best_config(sizes, args.bits, board) if sizes else CONFIGS[args.config or board.config]
     if memory == "local":
         pages = args.local_pages or (network_pages(sizes, args.bits, config) if sizes else board.local_pages)
+        most = int(board.budget.get("block RAM", FULL) * board.capacity["block RAM"]) // board.page_rams
+        if pages > most:
+            whose = f"--local-pages {pages}" if args.local_pages else f"a network of {args.network_size} takes {pages} pages of local memory"
+            raise UserError(f"{whose}: the {board.title} has room for {most} at most")
         config = config.with_(local_pages=pages, ports=1)
     clock_hz = args.clock_mhz * 1_000_000 if args.clock_mhz else board.clock_hz
     if board.part.startswith("xc7"):

@@ -2,7 +2,6 @@
 
 import argparse
 from math import gcd
-from pathlib import Path
 
 import numpy as np
 
@@ -11,12 +10,15 @@ from ...golden.boards import BOARDS
 from ...golden.cases import case
 from ...golden.config import CONFIGS
 from ...golden.cycles import layer_inputs, network_cost
-from ...golden.encode import poisson, samples_per_pass
+from ...golden.encode import samples_per_pass
 from ...golden.errors import UserError
 from ...golden.explore import Explorer, widths
+from ...golden.nir.sample import read_sample
+from ...golden.program import is_resident
 from ...golden.progress import progress
 from ...golden.resources import resources
 from ...golden.timing import DdrTiming
+from ..arguments import as_n_steps
 from ..networks import load_network
 from ..options import add_data_dir, add_json, add_seed, positive
 from ..output import print_json
@@ -73,6 +75,10 @@ def run(args):
         raise UserError("name either a network or, with --case, a case")
     if args.explore and (args.config or args.lanes or args.streamed):
         raise UserError("--explore chooses the configuration itself: leave out --config, --lanes and --streamed")
+    if args.lut_share != LUT_SHARE and not args.explore:
+        raise UserError("--lut-share is for --explore: add that, or leave it out")
+    if args.case and (args.spikes or args.density is not None or args.samples):
+        raise UserError("--case brings its own input: leave out --spikes, --density and --samples")
     if args.case:
         chosen = case(args.case)
         network, spikes = chosen.load(args.data_dir)
@@ -99,7 +105,7 @@ def run(args):
             core = config.with_(lanes=lanes, fire_units=gcd(lanes, config.fire_units)) if lanes != config.lanes else config
             costs = cost_with_progress(network, spikes, core, False if args.streamed else stays, rasters)
             cycles = sum(layer.cycles for layers in costs for layer in layers)
-            resident = all(layer.weight_bytes == 0 for layer in costs[0])
+            resident = is_resident(network, core, False if args.streamed else stays)
             rows.append(describe(core, resident, resources(core), cycles, len(spikes), board, args.clock_mhz))
             rows[-1]["ideal_cycles"] = sum(layer.ideal_cycles for layers in costs for layer in layers)
             rows[-1]["bytes_fetched"] = sum(layer.weight_bytes for layers in costs for layer in layers)
@@ -135,28 +141,11 @@ def input_of(network, args):
         return rng.random((args.samples or 1, network.n_steps, network.fan_in)) < args.density
     if args.spikes is None:
         return typical_input(network, args.samples)
-    spikes = read_spikes(args.spikes, network, rng)
+    spikes = read_sample(args.spikes, network.fan_in, network.n_steps, rng, any_steps=True, max_rate=network.meta.get("max_rate", 1.0))
+    as_n_steps(spikes.shape[1])
     if args.samples and args.samples > len(spikes):
         raise UserError(f"--samples {args.samples}: {args.spikes} holds {len(spikes)}")
     return spikes[: args.samples]
-
-
-def read_spikes(path, network, rng):
-    """Spikes in a file of spikes or rates; UserError if there are none."""
-    try:
-        with np.load(Path(path)) as file:
-            arrays = {name: file[name] for name in ("spikes", "rates") if name in file}
-    except (OSError, ValueError, AttributeError) as error:
-        raise UserError(f"cannot read {str(path)!r} as an npz file: {error}") from None
-    if "spikes" in arrays:
-        spikes = arrays["spikes"] != 0
-    elif "rates" in arrays:
-        spikes = poisson(arrays["rates"], network.n_steps, rng)
-    else:
-        raise UserError(f"{str(path)!r} holds neither 'spikes' nor 'rates'")
-    if spikes.ndim != 3 or spikes.shape[2] != network.fan_in or not len(spikes):
-        raise UserError(f"{str(path)!r} holds spikes of shape {list(spikes.shape)}, must be [samples, steps, {network.fan_in}]")
-    return spikes
 
 
 def describe(config, resident, size, cycles, n_samples, board, clock_mhz) -> dict:

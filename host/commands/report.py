@@ -24,7 +24,7 @@ def add_arguments(parser):
 def run(args):
     hw = load_build()
     design = make_design(args, hw)
-    status = 0
+    status, timing = 0, None
     with output_folder(args.out) as folder:
         build = hw.Build(design, folder / f"{design.name}.build", report=lambda text: print(text, file=sys.stderr, flush=True))
         try:
@@ -35,7 +35,7 @@ def run(args):
                 raise hw.BuildError(f"{timing.fmax_hz / 1e6:.1f} MHz, must be {design.board.minimum_hz / 1e6:g}: {hw.describe_path(timing)}")
         except hw.BuildError as error:
             print(f"lifarray: {error}", file=sys.stderr)
-            status, timing = 1, None
+            status = 1
             if "netlist" not in vars(build):
                 return status
     if args.json:

@@ -50,14 +50,17 @@ def run(args):
             log = (lambda text: None) if args.json else print
             run_tasks(tasks, store, data_dir, args.jobs, args.scheduler, log)
         results = Results(store, data_dir)
-        written, sections = [], []
+        written, sections, left_out = [], [], []
         for name in names:
+            if args.target == "all" and not any(task.is_done(store) for task in TARGETS[name].tasks(args.fast, data_dir)):
+                left_out.append(TARGETS[name].title)
+                continue
             figure = TARGETS[name].show(results, args.fast)
             written += write_report(name, TARGETS[name].title, figure, folder)
             picture = f"\n![{TARGETS[name].title}]({name}.png)\n" if figure.panels else ""
             sections.append(markdown(TARGETS[name].title, figure) + picture)
         if args.target == "all":
-            write_text(folder / "results.md", "\n".join(sections))
+            write_text(folder / "results.md", "\n".join([_head(left_out), *sections]))
             written.append(folder / "results.md")
     done = sum(task.is_done(store) for task in tasks)
     if args.json:
@@ -65,6 +68,11 @@ def run(args):
     else:
         print("\n".join(sections))
         print(f"{done} of {len(tasks)} tasks done; wrote {', '.join(str(path) for path in written)}")
+
+
+def _head(left_out):
+    text = "# Tables and plots\n\nWritten by `lifarray reproduce all`. The `.csv` files beside this page hold what the plots show.\n"
+    return text + (f"\nLeft out, because nothing of it was run: {'; '.join(left_out)}.\n" if left_out else "")
 
 
 def _list(tasks, store, as_json):

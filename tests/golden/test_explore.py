@@ -11,7 +11,7 @@ from lifarray.golden.cycles import network_cost
 from lifarray.golden.errors import UserError
 from lifarray.golden.explore import Explorer, candidates, widths
 from lifarray.golden.network import Layer, Network
-from lifarray.golden.resources import resources
+from lifarray.golden.resources import Resources, resources
 
 BOARD = BOARDS["pynq-z2"]
 
@@ -65,6 +65,25 @@ def test_the_fastest_that_fit_come_first(job, monkeypatch):
     fitting = [(config, resident) for config, resident in few if resources(config).fits(BOARD, share)]
     assert 4 < len(fitting) < len(few), "the test needs cores that fit and cores that do not"
     assert [c.cycles for c in found] == sorted(explorer.cycles(*candidate) for candidate in fitting)[:4]
+
+
+@pytest.mark.parametrize("n_neurons", [1, 5, 20_000])
+def test_layers_of_any_size_have_candidates(n_neurons):
+    layer = Layer("a", np.ones((3, n_neurons), dtype=np.int8), 4, v_threshold=2, v_subtract=0, decay=230)
+    assert any(resources(config).fits(BOARD, 0.6) for config, _ in candidates(Network([layer], 2, vmem_bits=12)))
+
+
+def test_the_raster_list_holds_all_passes():
+    layer = Layer("a", np.ones((100, 8), dtype=np.int8), 4, v_threshold=2, v_subtract=0, decay=230)
+    config, _ = candidates(Network([layer], 65, vmem_bits=12))[0]
+    assert config.list_words == 256     # 2 passes of 100 inputs and an end each
+
+
+def test_what_a_build_refuses_does_not_fit():
+    config = CoreConfig(weight_bits=4, lanes=256, store_rows=8192)
+    taken = resources(config)
+    assert 0.85 < taken.shares(BOARD)["block RAM"] < 1 and not taken.fits(BOARD)
+    assert Resources(50_000, 1, 1, 0).fits(BOARD) is False and Resources(45_000, 1, 1, 0).fits(BOARD)
 
 
 def test_typical_input_travels_in_the_file(job, tmp_path):

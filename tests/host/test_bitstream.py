@@ -4,9 +4,11 @@ import json
 import shutil
 import stat
 import sys
+from dataclasses import replace
 
 import pytest
 
+from lifarray.golden.boards import BOARDS
 from lifarray.golden.config import CONFIGS, CoreConfig
 from lifarray.golden.registers import MAP_HASH
 from lifarray.golden.resources import resources
@@ -95,7 +97,7 @@ def test_without_openxc7(call):
     assert status == 3 and "synthesis: nothing changed" in err
 
 
-def test_with_stand_ins(call):
+def test_with_stand_ins(call, monkeypatch):
     status, out, err = call("bitstream", *call.openxc7)
     assert (status, err.count("nothing changed")) == (0, 1)
     root = call.openxc7[-1]
@@ -124,6 +126,9 @@ def test_with_stand_ins(call):
     assert (status, len(call.calls())) == (0, 3), "nothing runs twice"
     status, out, _ = call("report")
     assert status == 0 and "clock: 104.2 MHz after place and route" in out
+    monkeypatch.setitem(BOARDS, "pynq-z2", replace(BOARDS["pynq-z2"], minimum_hz=105_000_000))
+    status, out, err = call("report")
+    assert status == 1 and "104.2 MHz, must be 105" in err and "clock: 104.2 MHz after place and route" in out
 
 
 @pytest.mark.parametrize("tool", OPENXC7_TOOLS)
@@ -159,8 +164,6 @@ def test_report_before_place_and_route(call):
 
 
 def test_over_budget(call, monkeypatch):
-    from lifarray.golden.boards import BOARDS
-
     monkeypatch.setitem(BOARDS["pynq-z2"].budget, "LUT", 0.01)
     status, out, err = call("report")
     assert status == 1 and "over the budget of 1 %" in err
@@ -174,6 +177,9 @@ def test_over_budget(call, monkeypatch):
         (("--board", "ulx3s-85f", "--memory", "ddr"), "the ULX3S with an LFE5U-85F has local"),
         (("--board", "pynq-z2", "--local-pages", "8"), "only a local memory has pages"),
         (("--board", "pynq-z2", "--clock-mhz", "97"), "97000000"),
+        (("--board", "pynq-z2", "--memory", "local", "--local-pages", "120"), "room for 119 at most"),
+        (("--board", "ulx3s-85f", "--local-pages", "89"), "room for 88 at most"),
+        (("--board", "ulx3s-85f", "--network-size", "784-784-784"), "pages of local memory: the ULX3S"),
         (("--board", "pynq-z2", "--network-size", "784"), "as in 784-196-784"),
     ],
 )
@@ -183,8 +189,6 @@ def test_bad_options(options, text, capsys, tmp_path):
 
 
 def test_choice_by_network_size():
-    from lifarray.golden.boards import BOARDS
-
     pynq, ulx3s = BOARDS["pynq-z2"], BOARDS["ulx3s-85f"]
     config = best_config([100, 112], 4, ulx3s)
     assert config.tiles(112) * 100 <= min(each.tiles(112) * 100 for each in CONFIGS.values())
@@ -197,8 +201,6 @@ def test_choice_by_network_size():
 @pytest.mark.parametrize("name", ["pynq-z2", "pynq-z1"])
 @pytest.mark.parametrize("memory", ["ddr", "local"])
 def test_what_a_board_gets_unless_told_otherwise_fits(name, memory):
-    from lifarray.golden.boards import BOARDS
-
     board = BOARDS[name]
     taken = resources(CONFIGS[board.config])
     assert taken.fits(board, 0.85)

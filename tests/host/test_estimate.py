@@ -1,6 +1,7 @@
 """``lifarray estimate`` and ``lifarray bench core``: what they print, and what they refuse."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,6 +56,22 @@ def test_activity_is_the_files_or_what_is_given(job, capsys):
     assert status == 0
 
 
+def test_rates_are_encoded_as_when_the_network_runs(job, capsys):
+    network, _, folder = job
+    replace(network, meta={**network.meta, "max_rate": 0.1}).save(folder / "slow.lif")
+    np.savez(folder / "ones.npz", rates=np.ones((1, 48)))
+    _, [fast] = estimate(capsys, folder / "n.lif", "--spikes", folder / "ones.npz")
+    _, [slow] = estimate(capsys, folder / "slow.lif", "--spikes", folder / "ones.npz")
+    assert slow["ideal_cycles"] < fast["ideal_cycles"]
+
+
+def test_weights_without_a_spike_are_streamed_all_the_same(job, capsys):
+    _, _, folder = job
+    np.savez(folder / "silent.npz", spikes=np.zeros((1, 16, 48)))
+    _, [row] = estimate(capsys, folder / "n.lif", "--spikes", folder / "silent.npz", "--streamed")
+    assert row["resident"] is False and row["bytes_fetched"] == 0
+
+
 def test_several_lanes_are_several_rows(job, capsys):
     _, _, folder = job
     _, rows = estimate(capsys, folder / "n.lif", "--lanes", 8, 24, 48)
@@ -86,16 +103,36 @@ def test_people_get_tables(job, capsys):
         (["n.lif", "--explore", "--lanes", "8"], "--explore chooses"),
         (["n.lif", "--density", "1.5"], "share above 0"),
         (["n.lif", "--explore", "--lut-share", "0.01"], "no configuration fits"),
-        (["n.lif", "--spikes", "n.lif"], "holds neither"),
+        (["n.lif", "--spikes", "n.lif"], "must hold one of"),
         (["n.lif", "--spikes", "none.npz"], "cannot read"),
         (["n.lif", "--config", "demo"], "vmem"),
         ([], "either a network or"),
         (["n.lif", "--case", "audio-demo"], "either a network or"),
         (["--case", "x"], "no case 'x'"),
+        (["--case", "audio-demo", "--density", "0.1"], "brings its own input"),
+        (["--case", "audio-demo", "--samples", "1"], "brings its own input"),
+        (["n.lif", "--lut-share", "0.3"], "--lut-share is for --explore"),
+        (["n.lif", "--spikes", "no-steps.npz"], "shape [1, 0, 48]"),
+        (["n.lif", "--spikes", "half.npz"], "0 or 1"),
+        (["n.lif", "--spikes", "text.npz"], "must be numbers"),
+        (["n.lif", "--spikes", "rates-of-text.npz"], "must be numbers"),
+        (["n.lif", "--spikes", "cut.npz"], "not an npz file"),
+        (["n.lif", "--spikes", "empty.npz"], "not an npz file"),
+        (["n.lif", "--spikes", "array.npz"], "not an npz file"),
+        (["n.lif", "--spikes", "long.npz"], "n_steps = 65536"),
     ],
 )
 def test_bad_input_is_told_in_one_line(job, capsys, words, message):
     _, _, folder = job
+    np.savez(folder / "no-steps.npz", spikes=np.zeros((1, 0, 48)))
+    np.savez(folder / "half.npz", spikes=np.full((1, 16, 48), 0.5))
+    np.savez(folder / "text.npz", spikes=np.full((1, 16, 48), "1"))
+    np.savez(folder / "rates-of-text.npz", rates=np.full((1, 48), "a"))
+    np.savez(folder / "long.npz", spikes=np.zeros((1, 1 << 16, 48), dtype=bool))
+    (folder / "cut.npz").write_bytes((folder / "spikes.npz").read_bytes()[:300])
+    (folder / "empty.npz").write_bytes(b"")
+    with open(folder / "array.npz", "wb") as file:
+        np.save(file, np.zeros(3))
     words = [str(folder / word) if word.endswith((".lif", ".npz")) else word for word in words]
     assert main(["estimate", *words]) == 2
     err = capsys.readouterr().err
@@ -115,6 +152,10 @@ def test_bench_lists_its_cases(capsys):
         (["--latency", "9", "3"], "the shorter one goes first"),
         (["--plot", "x.png"], "--sweep"),
         (["--bandwidth", "0"], "not a number of bytes"),
+        (["--latency", "1", "99999999999999999999"], "latency of 1 to"),
+        (["--outstanding", "1000000"], "must be 1 to 256"),
+        (["--sweep", "--plot", "x.xyz"], "its suffix must be one of"),
+        (["--sweep", "--plot", "x"], "its suffix must be one of"),
     ],
 )
 def test_bench_refuses_in_one_line(capsys, words, message):

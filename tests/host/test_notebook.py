@@ -38,7 +38,7 @@ def execute(folder, device, n_recordings):
         warnings.simplefilter("ignore")
         for name, value in settings.items():
             patch.setenv(name, value)
-        nbclient.NotebookClient(book, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+        nbclient.NotebookClient(book, timeout=1800, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
     if "LIFARRAY_KEEP_NOTEBOOK" in os.environ:
         nbformat.write(book, os.environ["LIFARRAY_KEEP_NOTEBOOK"])
     return [cell for cell in book.cells if cell.cell_type == "code"]
@@ -69,7 +69,7 @@ def test_it_says_what_ran_and_what_it_heard(executed):
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 def test_it_runs_on_the_simulated_core(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -6,7 +6,7 @@ import pytest
 
 from lifarray.golden.experiments import targets
 from lifarray.golden.experiments.figures import Figure, Panel, Series
-from lifarray.golden.experiments.tasks import Task
+from lifarray.golden.experiments.tasks import Result, Task, _save
 from lifarray.host.benches import train as bench
 from lifarray.host.cli import main
 
@@ -47,6 +47,22 @@ def test_a_report_trains_nothing_and_a_list_writes_nothing(tiny_target, tmp_path
     assert [task["done"] for task in listed] == [False, False] and not out.exists()
     assert main([*call, "--report"]) == 0
     assert "not run" in (out / "fig3.md").read_text() and "0 of 2 tasks done" in capsys.readouterr().out
+
+
+def test_a_page_of_all_leaves_out_what_was_not_run(tiny_target, monkeypatch, tmp_path, data_dir, capsys):
+    other = Task("snn-autoencoder", dict(name="never run"))
+    never = targets.Target("A figure never made", lambda fast, data_dir: [other], lambda results, fast: pytest.fail("shown"))
+    for name in targets.TARGETS:
+        if name != "fig3":
+            monkeypatch.setitem(targets.TARGETS, name, never)
+    folder = tmp_path / "tasks"
+    folder.mkdir()
+    for task in targets.TARGETS["fig3"].tasks(False, None):
+        _save(task, folder, Result({"float": {"mse": 0.1}}, {}), 1.0)
+    assert main(["reproduce", "all", "--report", "--out", str(tmp_path), "--data-dir", str(data_dir)]) == 0
+    page = (tmp_path / "results.md").read_text()
+    assert "A tiny figure" in page and "2 seeds" in page
+    assert "nothing of it was run: A figure never made" in page
 
 
 def test_bad_requests_are_told_in_one_line(tmp_path, data_dir, capsys):

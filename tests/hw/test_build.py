@@ -40,6 +40,8 @@ def test_a_step_runs_only_when_something_changed(tmp_path):
         change()
         assert run(tmp_path, python(UPPERCASE), ["in.txt", "out.txt"])
         assert not run(tmp_path, python(UPPERCASE), ["in.txt", "out.txt"])
+    (tmp_path / "step.stamp").write_text("{")     # as a power cut leaves it
+    assert run(tmp_path, python(UPPERCASE), ["in.txt", "out.txt"])
     assert run(tmp_path, python(UPPERCASE, version="2"), ["in.txt", "out.txt"])
     assert run(tmp_path, python(UPPERCASE, version="2"), ["in.txt", "other.txt"])
     assert sorted(os.listdir(tmp_path)) == ["in.txt", "other.txt", "out.txt", "step.log", "step.stamp"]
