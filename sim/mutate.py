@@ -209,8 +209,9 @@ def judge(mutant: Mutant | None) -> Verdict:
             code, output = _run(command, cwd=root, env=environment)
             if code not in (0, NO_TESTS):
                 lines = [line for line in output.splitlines() if line.startswith(("FAILED tests", "ERROR tests"))]
-                killed_by = lines[0].split(" ")[1] if lines else f"{stage[0]} (exit {code})"
-                return Verdict(mutant, killed_by, time.monotonic() - begin)
+                if not lines:
+                    raise ToolError(f"the tests could not be run (exit {code}): {output[-1000:]}")
+                return Verdict(mutant, lines[0].split(" ")[1], time.monotonic() - begin)
     return Verdict(mutant, None, time.monotonic() - begin)
 
 

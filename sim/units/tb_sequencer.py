@@ -152,12 +152,12 @@ async def run(part):
             part.layer_done.value = left == 0
             await part.tick()
             left = left - 1 if left else left
-            if part.value("ended"):
-                break
             if faulty and part.value("busy") and part.value("error") == ErrorCode.NONE:
-                # The first error of a run, and of its cycle, is the one that is told.
+                # The first error of a run, and of its cycle, is the one that is told, up to the cycle in which it ends.
                 code, port = FAULTS[fault]
                 expected, n_good = (code, fault_address if port else 0), None
+            if part.value("ended"):
+                break
             if gives and part.words__ready.value:
                 words.pop(0)
             if ready and part.requests__valid.value:
