@@ -45,7 +45,7 @@ class Resources:
         taken = {"LUT": self.lut, "FF": self.ff, "block RAM": self.bram, "DSP": self.dsp}
         return {name: n / board.capacity[name] for name, n in taken.items()}
 
-    def fits(self, board: Board, lut_share: float = 1.0) -> bool:
+    def fits(self, board: Board, lut_share: float = FULL) -> bool:
         """Whether the core fits, its LUTs into a share of the board's, and nothing beyond what a build may take of the board."""
         shares = self.shares(board)
         return shares["LUT"] <= lut_share and all(shares[name] <= board.budget.get(name, FULL) for name in shares)

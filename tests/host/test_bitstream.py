@@ -171,6 +171,7 @@ def test_report_shows_the_clock_that_is_too_slow(monkeypatch, capsys, tmp_path):
     out, err = capsys.readouterr()
     assert "70.0 MHz, must be 80" in err
     assert "clock: 70.0 MHz after place and route" in out and "core.window" in out and "unknown" not in out
+    assert main(["report", "--board", "ulx3s-85f", "--clock-mhz", "65", "--out", str(tmp_path)]) == 0
 
 
 def test_over_budget(call, monkeypatch):
