@@ -18,10 +18,10 @@ demo: $(STAMP) ## speak ten digits, run them on the simulated core, write demo-o
 	$(VENV)/bin/lifarray demo $(ARGS)
 
 test: $(STAMP) lint ## lint, and every test that is not marked long
-	$(VENV)/bin/python -m pytest -n 2 -m "not long" --ignore tests/peers $(ARGS)
+	$(VENV)/bin/python -m pytest -n 2 --dist worksteal -m "not long" --ignore tests/peers $(ARGS)
 
 test-long: $(STAMP) lint ## lint, and every test
-	$(VENV)/bin/python -m pytest -n 2 --ignore tests/peers $(ARGS)
+	$(VENV)/bin/python -m pytest -n 2 --dist worksteal --ignore tests/peers $(ARGS)
 
 test-peers: $(PEERS_STAMP) ## networks trained in snnTorch and Norse, on the core; installs PyTorch
 	$(VENV)/bin/python -m pytest tests/peers $(ARGS)
