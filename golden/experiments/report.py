@@ -54,18 +54,23 @@ def _write_plot(path, title, figure):
         from matplotlib.figure import Figure as Canvas
     except ImportError:
         raise need("matplotlib", "demo", "drawing a plot") from None
-    n = len(figure.panels)
-    widths = [_width(panel) for panel in figure.panels]
-    canvas = Canvas(figsize=(sum(widths), max(_height(panel) for panel in figure.panels)), layout="constrained")
+    # What was not run leaves no empty axes, unless nothing was.
+    panels = [panel for panel in figure.panels if _has_content(panel)] or figure.panels
+    widths = [_width(panel) for panel in panels]
+    canvas = Canvas(figsize=(sum(widths), max(_height(panel) for panel in panels)), layout="constrained")
     canvas.suptitle(title)
-    axes = canvas.subplots(1, n, squeeze=False, width_ratios=widths)[0]
-    for axis, panel in zip(axes, figure.panels, strict=True):
+    axes = canvas.subplots(1, len(panels), squeeze=False, width_ratios=widths)[0]
+    for axis, panel in zip(axes, panels, strict=True):
         if isinstance(panel, Images):
             _draw_images(axis, panel)
         else:
             _draw_panel(axis, panel)
     canvas.savefig(path, dpi=DPI)
     return path
+
+
+def _has_content(panel):
+    return bool(panel.rows) if isinstance(panel, Images) else any(series.x for series in panel.series)
 
 
 def _width(panel):

@@ -179,6 +179,18 @@ def test_a_report_holds_what_the_figure_shows(tmp_path):
     assert rows[-1] == ["table", "x", "0.25"]
 
 
+def test_a_plot_leaves_out_panels_of_what_was_not_run(tmp_path):
+    full = figures.Panel("A", "epoch", "MSE", [figures.Series("ours", [1, 2], [0.5, 0.25])])
+    empty = figures.Panel("B", "epoch", "MSE", [figures.Series("ours", [], [])])
+
+    def width(*panels):
+        png = report.write_report("fig0", "Figure 0", figures.Figure(list(panels), ["network"], []), tmp_path)[0].read_bytes()
+        return int.from_bytes(png[16:20], "big")
+
+    assert width(full, empty) == width(full) < width(full, full)
+    assert width(empty) == width(full), "nothing run: axes that say so"
+
+
 def test_spreads_leave_out_what_is_missing():
     assert figures.spread([None, None]) is None and figures.cell(None) == "not run"
     assert figures.spread([0.1, None, 0.3]) == {"mean": pytest.approx(0.2), "low": 0.1, "high": 0.3, "n": 2}
