@@ -64,3 +64,15 @@ class Bursts:
         assert is_inside(address), f"a burst at {address:#x}, outside the windows"
         self.n += 1
         return identity, address, length + 1
+
+
+def places_outside():
+    """Name to where a request begins, and the first address of it that is not allowed."""
+    first, last = WINDOWS[0]
+    end = (last + 1) * PAGE
+    return {
+        "over a window's end": (end - 160, end),
+        "before a window": (first * PAGE - 64, first * PAGE - 64),
+        "beyond the topmost page": (0xFFFF_FF80, 0),
+        "elsewhere": (0x4000_0000, 0x4000_0000),
+    }

@@ -7,7 +7,7 @@ from cocotb.triggers import gather
 
 from lifarray.hw.reader import OUTSTANDING_BURSTS, request_layout
 
-from .memory_model import PAGE, WINDOWS, Bursts, draw_place, set_windows, word_at
+from .memory_model import PAGE, Bursts, draw_place, places_outside, set_windows, word_at
 from .part import Fields, settings, with_all_variants
 
 
@@ -87,31 +87,51 @@ async def run(part):
 
 
 @cocotb.test()
-async def errors(dut):
-    """A beat that fails, a place outside the windows; after ``halt`` nothing more is asked for."""
-    await with_all_variants(dut, "reader", run_errors)
+async def failing_beat(dut):
+    """Memory's error is told with its burst; after ``halt`` nothing more is asked for."""
+    await with_all_variants(dut, "reader", lambda part: run_errors(part, None))
 
 
-async def run_errors(part):
+async def outside(dut, place):
+    await with_all_variants(dut, "reader", lambda part: run_errors(part, places_outside()[place]))
+
+
+@cocotb.test()
+async def over_a_windows_end(dut):
+    """What lies in the window is done, and no more."""
+    await outside(dut, "over a window's end")
+
+
+@cocotb.test()
+async def before_a_window(dut):
+    await outside(dut, "before a window")
+
+
+@cocotb.test()
+async def beyond_the_topmost_page(dut):
+    """Addresses never wrap."""
+    await outside(dut, "beyond the topmost page")
+
+
+@cocotb.test()
+async def outside_all_windows(dut):
+    await outside(dut, "elsewhere")
+
+
+async def run_errors(part, place):
+    """``place``: where a request begins and what of it is outside; None: a beat fails."""
     rng = part.rng
     bus_bits, _ = part.config
     set_windows(part)
     memory = Memory(part, bus_bits)
     memory.accept = memory.answer = 0.5
     fields = Fields(request_layout)
-    fails = bool(rng.random() < 0.5)
-    if fails:
+    if place is None:
         address = draw_place(rng, 100)
         fault = address + 8 * int(rng.integers(100))
         memory.faults = {fault}
     else:
-        first, last = WINDOWS[0]
-        # Up to the end of a window and on; above the topmost page; from outside.
-        address, fault = [
-            ((last + 1) * PAGE - 160, (last + 1) * PAGE),
-            (0xFFFF_FF80, 0),
-            (0x4000_0000, 0x4000_0000),
-        ][int(rng.integers(3))]
+        address, fault = place
 
     async def read():
         while True:
@@ -119,14 +139,14 @@ async def run_errors(part):
 
     reading = cocotb.start_soon(read())
     await part.send("requests1", fields.pack({"address": address, "words": 100}))
-    flag = part.error_failed if fails else part.error_outside
+    flag = part.error_outside if place else part.error_failed
     for _ in range(4000):
         await part.tick()
         if flag.value:
             break
     assert flag.value, "no error"
     told = part.value("error_address")
-    if fails:
+    if place is None:
         # The address of the burst that the beat belongs to.
         assert told <= fault < told + 128 and told // PAGE == fault // PAGE, f"error at {told:#x}, must be the burst with {fault:#x}"
     else:

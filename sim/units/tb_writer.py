@@ -7,7 +7,7 @@ from cocotb.triggers import gather
 
 from lifarray.hw.writer import OUTSTANDING_BURSTS, run_layout
 
-from .memory_model import PAGE, WINDOWS, Bursts, draw_place, set_windows, word_at
+from .memory_model import Bursts, draw_place, places_outside, set_windows, word_at
 from .part import Fields, settings, with_all_variants
 
 
@@ -99,25 +99,50 @@ async def run(part):
 
 
 @cocotb.test()
-async def errors(dut):
-    """A burst that fails, a place outside the windows; after ``halt`` nothing more is announced."""
-    await with_all_variants(dut, "writer", run_errors)
+async def failing_burst(dut):
+    """Memory's error is told with its burst; after ``halt`` nothing more is announced."""
+    await with_all_variants(dut, "writer", lambda part: run_errors(part, None))
 
 
-async def run_errors(part):
+async def outside(dut, place):
+    await with_all_variants(dut, "writer", lambda part: run_errors(part, places_outside()[place]))
+
+
+@cocotb.test()
+async def over_a_windows_end(dut):
+    """What lies in the window is done, and no more."""
+    await outside(dut, "over a window's end")
+
+
+@cocotb.test()
+async def before_a_window(dut):
+    await outside(dut, "before a window")
+
+
+@cocotb.test()
+async def beyond_the_topmost_page(dut):
+    """Addresses never wrap."""
+    await outside(dut, "beyond the topmost page")
+
+
+@cocotb.test()
+async def outside_all_windows(dut):
+    await outside(dut, "elsewhere")
+
+
+async def run_errors(part, place):
+    """``place``: where a request begins and what of it is outside; None: a beat fails."""
     rng = part.rng
     fields = Fields(run_layout)
     set_windows(part)
     memory = Memory(part)
-    fails = bool(rng.random() < 0.5)
-    last = WINDOWS[0][1]
-    if fails:
+    if place is None:
         address = fault = draw_place(rng, 60)
         memory.faults = {fault}
     else:
-        address, fault = [((last + 1) * PAGE - 64, (last + 1) * PAGE), (0xFFFF_FFC0, 0), (0x4000_0000, 0x4000_0000)][int(rng.integers(3))]
+        address, fault = place
     sending = cocotb.start_soon(send_run(part, fields, address, [word_at(8 * i) for i in range(60)], False))
-    flag = part.error_failed if fails else part.error_outside
+    flag = part.error_outside if place else part.error_failed
     for _ in range(4000):
         await part.tick()
         if flag.value:
@@ -129,5 +154,8 @@ async def run_errors(part):
     n = memory.bursts.n
     for _ in range(3000):
         await part.tick()
+        if part.idle.value:
+            break
+    await part.tick(50)
     assert memory.bursts.n <= n + 1 and part.idle.value and not memory.answers, "not idle after the halt"
     sending.cancel()
