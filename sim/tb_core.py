@@ -258,7 +258,13 @@ async def corners(dut):
         weight = tb.rng.integers(-7, 8, size=(3, 2))
         layer = small_layer(tb.rng, **{"weight": weight, **changes})
         spikes = tb.rng.random((1, n_steps, 3)) < density
+        # One input is silent, if the others are not.
+        spikes[:, :, 1] &= density == 1
+        spikes[0, 0, 0] |= density > 0
         await tb.run_and_check(Network([layer], n_steps, vmem_bits=config.vmem_bits), spikes)
+    # One input, one neuron, and samples that do not fit into one pass.
+    layers = [small_layer(tb.rng, weight=np.array([[3]]), name=name) for name in ("first", "second")]
+    await tb.run_and_check(Network(layers, 40, vmem_bits=config.vmem_bits), tb.rng.random((3, 40, 1)) < 0.5)
 
 
 @cocotb.test()
