@@ -42,7 +42,7 @@ class Layer:
             frac_bits=int(rng.choice([0, rng.integers(8)])),
             v_threshold=int(rng.choice([1, highest, rng.integers(1, highest + 1)])),
             v_subtract=int(rng.integers(0, highest + 1)),
-            v_init=int(rng.choice([0, rng.integers(-highest - 1, highest + 1)])),
+            v_init=int(rng.choice([0, highest, rng.integers(-highest - 1, highest + 1)])),
             output_address=int(rng.integers(1 << 31)) & ~7,
             vmem_address=int(rng.integers(1 << 31)) & ~7,
             write_vmem=int(rng.random() < 0.5),
