@@ -5,8 +5,8 @@ from lifarray.hw.windows import windows_layout
 from .part import Fields
 
 PAGE = 4096
-WINDOWS = [(0x100, 0x110), (0x400, 0x400), (0x7, 0x6), (0xFFFFF, 0xFFFFF)]
-"""First and last page of each: some pages, one, none, the topmost."""
+WINDOWS = [(0x100, 0x110), (0, 0), (0x7, 0x6), (0xFFFFF, 0xFFFFF)]
+"""First and last page of each: some pages, the lowest, none, the topmost."""
 
 
 def set_windows(part):

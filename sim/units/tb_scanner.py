@@ -128,7 +128,7 @@ class Bench:
             store_row=int(rng.integers(0, 8)),
             # Addresses may be anywhere, and never wrap.
             input_address=int(rng.choice([rng.integers(HALF), HALF - 64])) & ~7,
-            weight_address=int(rng.integers(HALF)) & ~7,
+            weight_address=int(rng.choice([rng.integers(HALF), HALF - 256])) & ~7,
         )
         n_rows = config.tiles(layer["n_neurons"]) * (fan_in + bias_rows)
         if layer["resident"] and layer["store_row"] + n_rows > config.store_rows:
