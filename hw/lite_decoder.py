@@ -36,6 +36,7 @@ class LiteDecoder(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         bus = self.manager
+        # Only the half that was asked has an answer to give.
         halves = (self.low, self.high)
 
         # The data of a write waits for its address.
@@ -52,7 +53,7 @@ class LiteDecoder(wiring.Component):
                 half.wdata.eq(bus.wdata),
                 half.wstrb.eq(bus.wstrb),
                 half.wvalid.eq(bus.wvalid & writing & chosen & ~data_passed),
-                half.bready.eq(bus.bready & writing & chosen),
+                half.bready.eq(bus.bready),
             ]
             with m.If(writing & chosen):
                 m.d.comb += [bus.wready.eq(half.wready & ~data_passed), bus.bvalid.eq(half.bvalid), bus.bresp.eq(half.bresp)]
@@ -73,7 +74,7 @@ class LiteDecoder(wiring.Component):
             m.d.comb += [
                 half.araddr.eq(read_address),
                 half.arvalid.eq(reading & chosen & ~asked),
-                half.rready.eq(bus.rready & reading & chosen),
+                half.rready.eq(bus.rready),
             ]
             with m.If(reading & chosen):
                 m.d.comb += [bus.rvalid.eq(half.rvalid), bus.rdata.eq(half.rdata), bus.rresp.eq(half.rresp)]

@@ -871,11 +871,11 @@ MUTANTS = tuple(
             "data pass twice",
         ),
         (
-            "decoder-half",
+            "decoder-asked",
             "hw/lite_decoder.py",
-            "half.rready.eq(bus.rready & reading & chosen)",
-            "half.rready.eq(bus.rready)",
-            "answers are taken that nobody waits for",
+            "half.arvalid.eq(reading & chosen & ~asked)",
+            "half.arvalid.eq(reading & chosen)",
+            "a half is asked again before it has answered",
         ),
         (
             "local-wrap",
