@@ -77,6 +77,7 @@ def test_bad_requests_are_told_in_one_line(tmp_path, data_dir, capsys):
         assert text in error and error.count("\n") == 1
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # PyTorch's own, where it is installed
 def test_bench_measures_our_step_and_says_who_is_missing(capsys):
     assert main(["bench", "train", "--rounds", "2", "--batch", "4", "--steps", "3", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
