@@ -83,6 +83,7 @@ GROUPS = {
         "streamed after resident",
         "resident after streamed",
         "weights in the last rows of the store",
+        "a load and a layer in one list",
         "rows beyond the end of the ring",
         "raster list replayed",
         "raster list overflows",

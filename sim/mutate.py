@@ -33,7 +33,7 @@ UNITS = {
     "fetch": ["scanner"],
     "fire": ["fire"],
     "lif": ["lif", "fire"],
-    "lite_decoder": ["memory"],
+    "lite_decoder": ["decoder"],
     "local_memory": ["memory"],
     "output": ["output", "fire"],
     "reader": ["reader"],

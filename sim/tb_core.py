@@ -99,10 +99,10 @@ class CoreBench(Testbench):
             await self.run(program.setup_address, program.setup_count, TIMEOUT_CYCLES)
         return await self.run_placed(program, network, spikes)
 
-    async def run_placed(self, program, network, spikes):
-        """The same of what lies in memory."""
+    async def run_placed(self, program, network, spikes, place=None):
+        """The same of what lies in memory; its list lies at ``place``, (address, count), or where the program has it."""
         self.scoreboard.expect(network, spikes)
-        counters = await self.run(program.list_address, program.list_count, TIMEOUT_CYCLES)
+        counters = await self.run(*(place or (program.list_address, program.list_count)), TIMEOUT_CYCLES)
         self.scoreboard.finished()
         self.scoreboard.ignore()
         self.check(network, spikes, program, counters)
@@ -308,7 +308,8 @@ async def resident_and_streamed(dut):
     # The store's last rows.
     network, spikes = job(6, lanes, 2, 15, 0.5)
     program = tb.place(network, spikes)
-    await tb.open_window(0, program.base, program.end)
+    both_address = program.end
+    await tb.open_window(0, program.base, program.end + 2 * DESCRIPTOR_BYTES)
     store_row = config.resident_rows - 6
     address = program._layout["weight", 0]
     load = load_descriptor(network.layers[0], config, address, store_row)
@@ -318,6 +319,10 @@ async def resident_and_streamed(dut):
     counters = await tb.run_placed(program, network, spikes)
     assert counters["read_beats"] == (DESCRIPTOR_BYTES + 8 * 6) * 8 // config.bus_bits, "resident weights are not read again"
     coverage.hit("weights in the last rows of the store")
+    # A layer after a load that names other sizes.
+    tb.memory.load({both_address: np.frombuffer(load + layer, dtype="<u8")})
+    await tb.run_placed(program, network, spikes, (both_address, 2))
+    coverage.hit("a load and a layer in one list")
 
 
 @cocotb.test()

@@ -1,6 +1,7 @@
 """AXI4-Lite as the benches of parts speak it: a subordinate with words behind it, and single accesses."""
 
 import cocotb
+from cocotb.queue import Queue
 from cocotb.triggers import gather
 
 
@@ -12,12 +13,16 @@ class LiteWords:
     words : dict, word address to value
     failing : set of word addresses, which are answered with SLVERR
     accesses : list of (kind, address), kind "r" or "w", in the order of their answers
+    last_read : (value, response) of the read that was answered last
     """
 
     def __init__(self, part, prefix, share):
         self._part, self._prefix, self._share = part, prefix, share
-        self.words, self.failing, self.accesses = {}, set(), []
-        self._tasks = [cocotb.start_soon(self._writes()), cocotb.start_soon(self._reads())]
+        self.words, self.failing, self.accesses, self.last_read = {}, set(), [], None
+        # Addresses and data of writes are taken as they come, a write ahead.
+        self._addresses, self._data = Queue(maxsize=1), Queue(maxsize=1)
+        work = (self._collect(self._addresses, "aw", "awaddr"), self._collect(self._data, "w", "wdata", "wstrb"), self._writes(), self._reads())
+        self._tasks = [cocotb.start_soon(task) for task in work]
 
     def _port(self, name):
         return getattr(self._part, f"{self._prefix}__{name}")
@@ -45,9 +50,13 @@ class LiteWords:
             await part.tick()
         self._port(f"{channel}valid").value = 0
 
+    async def _collect(self, queue, channel, *names):
+        while True:
+            await queue.put(await self._take(channel, *names))
+
     async def _writes(self):
         while True:
-            (address,), (data, strobe) = await gather(self._take("aw", "awaddr"), self._take("w", "wdata", "wstrb"))
+            (address,), (data, strobe) = await self._addresses.get(), await self._data.get()
             assert address % 4 == 0, f"a write to {address:#x}"
             mask = sum(0xFF << 8 * byte for byte in range(4) if strobe >> byte & 1)
             if address not in self.failing:
@@ -60,7 +69,8 @@ class LiteWords:
             (address,) = await self._take("ar", "araddr")
             assert address % 4 == 0, f"a read of {address:#x}"
             self.accesses.append(("r", address))
-            await self._give("r", rdata=self.words.get(address, 0), rresp=2 * (address in self.failing))
+            self.last_read = self.words.get(address, 0), 2 * (address in self.failing)
+            await self._give("r", rdata=self.last_read[0], rresp=self.last_read[1])
 
     def stop(self):
         for task in self._tasks:

@@ -15,6 +15,7 @@ from lifarray.hw.core import capabilities
 from lifarray.hw.fetch import Scanner
 from lifarray.hw.fire import Fire
 from lifarray.hw.lif import LifPipeline
+from lifarray.hw.lite_decoder import LiteDecoder
 from lifarray.hw.output import Output
 from lifarray.hw.reader import Reader
 from lifarray.hw.register_slice import RegisterSlice
@@ -118,6 +119,7 @@ UNITS = {
     ),
     "slice": Unit("transfers pass once, in order, one a cycle", RegisterSlice, {"axi3": Axi3Signature(32, 4), "lite": Axi4LiteSignature(12)}),
     "bridge": Unit("bursts become single accesses, IDs and errors come back", lambda bits: Axi3Bridge(12, bits), {"plain": 12}),
+    "decoder": Unit("accesses reach the half that their address names, once", lambda bits: LiteDecoder(*bits), {"plain": (10, 6, 9)}),
     "serial": Unit(
         "requests on the line are answered, noise is not",
         lambda cycles_per_bit: SerialBridge(cycles_per_bit, 12),

@@ -35,7 +35,7 @@ def test_parts_on_more_seeds(more, seed):
 INSIDE = {
     # In the parts that have benches.
     "store": "rows", "bits": "window", "windows": "reader", "address": "reader", "descriptor": "sequencer", "axi": "reader",
-    "fetch": "scanner", "axi3_bridge": "bridge", "lite_decoder": "memory", "local_memory": "memory", "register_slice": "slice",
+    "fetch": "scanner", "axi3_bridge": "bridge", "lite_decoder": "decoder", "local_memory": "memory", "register_slice": "slice",
     "stream_register": "slice",
     "uart": "serial", "serial_bridge": "serial",
     # Whole cores.
