@@ -23,14 +23,18 @@ def pauses(rng, share):
 def manager(part, port) -> AxiMaster:
     """A manager that holds its channels back at random and sends the bursts of AXI3."""
     result = AxiMaster(part.bus(AxiBus, port), part.clk, part.rst, max_burst_len=16)
-    write, read = result.write_if, result.read_if
-    for channel in (write.aw_channel, write.w_channel, write.b_channel, read.ar_channel, read.r_channel):
+    for channel in channels(result):
         channel.log.setLevel(logging.WARNING)
         draws = np.random.default_rng(int(part.rng.integers(1 << 32)))
         channel.set_pause_generator(pauses(draws, float(part.rng.choice([0.0, 0.3, 0.8]))))
-    for half in (write, read):
+    for half in (result.write_if, result.read_if):
         half.log.setLevel(logging.WARNING)
     return result
+
+
+def channels(manager):
+    write, read = manager.write_if, manager.read_if
+    return write.aw_channel, write.w_channel, write.b_channel, read.ar_channel, read.r_channel
 
 
 def draw_span(rng, first, n_bytes, word):
@@ -87,6 +91,19 @@ async def run(part):
     generators = [np.random.default_rng(int(rng.integers(1 << 32))) for _ in range(2)]
     blocks = list(copy)
     await gather(host_part(generators[0], blocks[0::2]), core_part(generators[1], blocks[1::2]))
+    # Both write as fast as they can, or they seldom meet.
+    for port in (gp0, core):
+        for channel in channels(port):
+            channel.clear_pause_generator()
+            channel.pause = False
+    for block in blocks:
+        copy[block][:] = rng.integers(0, 256, BLOCK, dtype=np.uint8)
+
+    async def fill(port, mine):
+        for block in mine:
+            await port.write(LOCAL_MEMORY_BASE + block, copy[block].tobytes())
+
+    await gather(fill(gp0, blocks[:1]), fill(core, blocks[1:]))
     for reader, mine in ((core, blocks[0::2]), (gp0, blocks[1::2])):
         for block in mine:
             found = await reader.read(LOCAL_MEMORY_BASE + block, BLOCK)
