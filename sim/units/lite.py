@@ -19,10 +19,11 @@ class LiteWords:
     def __init__(self, part, prefix, share):
         self._part, self._prefix, self._share = part, prefix, share
         self.words, self.failing, self.accesses, self.last_read = {}, set(), [], None
-        # Addresses and data of writes are taken as they come, a write ahead.
-        self._addresses, self._data = Queue(maxsize=1), Queue(maxsize=1)
-        work = (self._collect(self._addresses, "aw", "awaddr"), self._collect(self._data, "w", "wdata", "wstrb"), self._writes(), self._reads())
-        self._tasks = [cocotb.start_soon(task) for task in work]
+        # What is asked is taken as it comes, one access ahead.
+        channels = {"aw": ("awaddr",), "w": ("wdata", "wstrb"), "ar": ("araddr",)}
+        self._asked = {channel: Queue(maxsize=1) for channel in channels}
+        work = [self._collect(channel, *names) for channel, names in channels.items()]
+        self._tasks = [cocotb.start_soon(task) for task in (*work, self._writes(), self._reads())]
 
     def _port(self, name):
         return getattr(self._part, f"{self._prefix}__{name}")
@@ -50,13 +51,13 @@ class LiteWords:
             await part.tick()
         self._port(f"{channel}valid").value = 0
 
-    async def _collect(self, queue, channel, *names):
+    async def _collect(self, channel, *names):
         while True:
-            await queue.put(await self._take(channel, *names))
+            await self._asked[channel].put(await self._take(channel, *names))
 
     async def _writes(self):
         while True:
-            (address,), (data, strobe) = await self._addresses.get(), await self._data.get()
+            (address,), (data, strobe) = await self._asked["aw"].get(), await self._asked["w"].get()
             assert address % 4 == 0, f"a write to {address:#x}"
             mask = sum(0xFF << 8 * byte for byte in range(4) if strobe >> byte & 1)
             if address not in self.failing:
@@ -66,7 +67,7 @@ class LiteWords:
 
     async def _reads(self):
         while True:
-            (address,) = await self._take("ar", "araddr")
+            (address,) = await self._asked["ar"].get()
             assert address % 4 == 0, f"a read of {address:#x}"
             self.accesses.append(("r", address))
             self.last_read = self.words.get(address, 0), 2 * (address in self.failing)
