@@ -120,7 +120,7 @@ async def beyond_the_memory(dut):
 async def run_beyond(part):
     gp0, core = manager(part, "gp0"), manager(part, "core")
     n_bytes = part.config * PAGE
-    edges = (LOCAL_MEMORY_BASE, LOCAL_MEMORY_BASE + n_bytes - BLOCK)
+    edges = (LOCAL_MEMORY_BASE, LOCAL_MEMORY_BASE + n_bytes - PAGE, LOCAL_MEMORY_BASE + n_bytes - BLOCK)
     for edge in edges:
         await core.write(edge, b"\xa5" * BLOCK)
     for address in (0, LOCAL_MEMORY_BASE - PAGE, LOCAL_MEMORY_BASE + n_bytes, 2 * LOCAL_MEMORY_BASE, 0xFFFF_F000):

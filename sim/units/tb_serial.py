@@ -28,11 +28,17 @@ class Line:
         part.rx.value = 1
         self._task = cocotb.start_soon(self._listen())
 
-    async def send(self, data):
-        for byte in data:
-            for bit in (0, *(byte >> i & 1 for i in range(8)), 1):
+    async def send(self, data, unstopped=None):
+        """Bytes; the one with the index ``unstopped`` without its stop bit."""
+        for index, byte in enumerate(data):
+            for bit in (0, *(byte >> i & 1 for i in range(8))):
                 self.part.rx.value = bit
                 await Timer(self.bit_ps, "ps")
+            if index == unstopped:
+                self.part.rx.value = 0
+                await Timer(self.bit_ps * 3 // 4, "ps")
+            self.part.rx.value = 1
+            await Timer(self.bit_ps, "ps")
 
     async def _listen(self):
         part = self.part
@@ -120,7 +126,7 @@ async def noise(line, rng, n):
 
 async def disturb(line, rng, good):
     """Something that must not be answered, and must not harm what comes after it."""
-    kind = rng.choice(["nothing", "crc", "short", "long", "escape", "pulse", "bytes"])
+    kind = rng.choice(["nothing", "crc", "short", "long", "escape", "pulse", "unstopped", "bytes"])
     if kind == "crc":
         at = int(rng.integers(1, len(good) - 1))
         damaged = bytearray(good)
@@ -138,6 +144,9 @@ async def disturb(line, rng, good):
         await Timer(line.nominal_ps // 4, "ps")
         line.part.rx.value = 1
         await Timer(line.nominal_ps * 2, "ps")
+    elif kind == "unstopped":
+        # Neither the first byte nor the last, which other frames have too.
+        await line.send(good, int(rng.integers(1, len(good) - 1)))
     elif kind == "bytes":
         await noise(line, rng, 3)
     assert await line.frame(60) is None, f"{kind} is answered"
