@@ -21,7 +21,9 @@ class Board:
     local_pages : int
         Pages of 4 KB of local memory, unless told otherwise.
     page_rams : int
-        Block RAMs, as ``capacity`` counts them, that a page takes.
+        Block RAMs, as ``capacity`` counts them, that a page takes, or a RAMB36 without its ninth bits.
+    lut_ratio : float
+        LUTs of the device in the place of one LUT6, by which `resources.resources` counts.
     config : str
         Name of the configuration, unless told otherwise.
     capacity : dict of str to float
@@ -42,6 +44,7 @@ class Board:
     capacity: dict
     budget: dict = field(default_factory=dict)
     minimum_hz: "int | None" = None
+    lut_ratio: float = 1.0
 
 
 FULL = 0.85
@@ -79,6 +82,8 @@ BOARDS = {
         config="small",
         capacity=_LFE5U_85F,
         minimum_hz=80_000_000,
+        # Measured with the configuration "small", serial line and local memory included.
+        lut_ratio=2.2,
     ),
 }
 """The boards, by the names that commands take."""

@@ -134,6 +134,11 @@ class CoreConfig:
         """A copy with some parameters changed."""
         return replace(self, **changes)
 
+    def with_lanes(self, lanes: int) -> "CoreConfig":
+        """A copy with other lanes: as many a fire unit as here, or the next more that divide them."""
+        groups = next(n for n in range(min(self.groups, lanes), lanes + 1) if lanes % n == 0)
+        return replace(self, lanes=lanes, fire_units=lanes // groups)
+
 
 CONFIGS = {
     # 112 lanes divide 784 and 224, and waste little on 196.

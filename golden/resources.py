@@ -41,8 +41,8 @@ class Resources:
     dsp: int
 
     def shares(self, board: Board) -> dict:
-        """Share of each resource of a board."""
-        taken = {"LUT": self.lut, "FF": self.ff, "block RAM": self.bram, "DSP": self.dsp}
+        """Share of each resource of a board; rough where it is not of the 7 series."""
+        taken = {"LUT": self.lut * board.lut_ratio, "FF": self.ff, "block RAM": self.bram * board.page_rams, "DSP": self.dsp}
         return {name: n / board.capacity[name] for name, n in taken.items()}
 
     def fits(self, board: Board, lut_share: float = FULL) -> bool:

@@ -5,6 +5,7 @@ import numpy as np
 from ..golden.encode import pack
 from ..golden.network import Layer, Network
 from ..golden.program import is_resident
+from ..golden.progress import progress
 from ..golden.registers import BY_NAME
 from .board_errors import AxiError, CoreTimeoutError, DescriptorError, SelfTestError, WindowError
 from .core_control import LOCAL_REMEDY, CoreControl
@@ -19,8 +20,8 @@ TIMEOUT_SECONDS = 2e-3
 
 PATTERNS = (0xAAAA_AAAA, 0x5555_5555, 0xFFFF_FFFF, 0)
 
-BLANK_WORDS = 512
-"""A page of memory that is no descriptor."""
+BLANK_WORDS = 8
+"""Of memory that is no descriptor: as many as one has."""
 
 
 def run(control: CoreControl) -> list:
@@ -28,7 +29,8 @@ def run(control: CoreControl) -> list:
     saved = control.timeout_seconds
     control.timeout_seconds = min(saved, TIMEOUT_SECONDS)
     try:
-        return [(check.__doc__.split("\n")[0].rstrip("."), check(control)) for check in (registers, windows, reads, arithmetic, resident_weights)]
+        checks = (registers, windows, reads, arithmetic, resident_weights)
+        return [(check.__doc__.split("\n")[0].rstrip("."), check(control)) for check in progress(checks, "selftest")]
     finally:
         control.timeout_seconds = saved
 
@@ -106,7 +108,8 @@ def _describe(network):
 def _random_network(config):
     rng = np.random.default_rng(SEED)
     reach = 1 << (config.weight_bits - 1)
-    sizes = (9, config.lanes + 1, 5)
+    # Small, since it may have to go through a serial line; the last layer takes two tiles.
+    sizes = (6, 4, config.lanes + 1)
     layers = [
         Layer(
             f"selftest{i}",

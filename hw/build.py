@@ -5,6 +5,7 @@ The steps are those of Amaranth's build plan for the board; this runs them one b
 
 import json
 import shutil
+import time
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib import metadata
@@ -113,10 +114,10 @@ class Build:
             [arguments] = [command[1:] for command in self._plan[1] if command[0] == tool_name]
         self.versions[tool_name] = tool.version
         self._report(f"{step} ({tool_name}, log {self.folder / step}.log)")
+        begin = time.monotonic()
         ran, outputs = run_step(self.folder, step, tool, arguments, self._available, variables)
         self._available |= set(outputs)
-        if not ran:
-            self._report(f"{step}: nothing changed since it last ran")
+        self._report(f"{step}: {time.monotonic() - begin:.0f} s" if ran else f"{step}: nothing changed since it last ran")
 
     @cached_property
     def netlist(self) -> Netlist:

@@ -8,9 +8,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from lifarray.golden.progress import elapsed
+
 from .tools import BuildError, Tool
 
 LAST_LINES = 15
+TICK_SECONDS = 0.5
 
 
 def run_step(folder: Path, name: str, tool: Tool, arguments, available, variables=None) -> tuple:
@@ -56,7 +59,7 @@ def run_step(folder: Path, name: str, tool: Tool, arguments, available, variable
         for path in inputs:
             os.link(folder / path, Path(work) / path)
         with open(log, "wb") as file:
-            status = subprocess.run([*tool.command, *arguments], cwd=work, stdin=subprocess.DEVNULL, stdout=file, stderr=file).returncode
+            status = _call(name, [*tool.command, *arguments], cwd=work, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
         outputs = sorted(path for path in os.listdir(work) if path not in inputs)
         if status:
             # Some tools have a log of their own, with more in it.
@@ -68,6 +71,20 @@ def run_step(folder: Path, name: str, tool: Tool, arguments, available, variable
             os.replace(Path(work) / path, folder / path)
     stamp.write_text(json.dumps({"digest": digest, "outputs": {path: _hash(folder / path) for path in outputs}}))
     return True, outputs
+
+
+def _call(name, command, **options) -> int:
+    """Run a command, showing for how long it has been running, and return its exit status; it does not outlive the call."""
+    with elapsed(name) as tick, subprocess.Popen(command, **options) as process:
+        try:
+            while True:
+                try:
+                    return process.wait(TICK_SECONDS)
+                except subprocess.TimeoutExpired:
+                    tick()
+        except BaseException:
+            process.kill()
+            raise
 
 
 def _inputs(folder, arguments, available):

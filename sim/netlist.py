@@ -43,12 +43,22 @@ read_verilog -overwrite -I{share}/lattice {share}/{yosys_model}
 read_verilog -overwrite {model}
 hierarchy -top {top}
 proc
+opt_expr
+simplemap t:$mux
+opt_expr
+opt_dff -simple-dffe
+opt_clean -purge
 flatten
-clean
+opt_expr -mux_undef
+opt_clean -purge
 memory_collect
-attrmap -remove src -remove hdlname
-write_verilog {out}
+opt_expr -mux_undef
+opt_mem
+opt_clean -purge
+rename -hide w:*
+write_verilog -noattr {out}
 """
+"""Of yosys. Models are tidied before and after they are put in, and names dropped: a tenth of the Verilog."""
 
 MODELLED = {
     # One port reads, the other writes.

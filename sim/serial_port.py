@@ -44,7 +44,8 @@ class SimulatedPort:
         """The line to the netlist of an `Ulx3sTop`, at the line speed that it was built for."""
         port = cls.__new__(cls)
         found = runner.find_simulator(simulator)
-        port._open(found, runner.build(verilog(SerialNetlist(netlist)), found, sources=[netlist.verilog], optimize="-O1"), cycles_per_bit)
+        top = verilog(SerialNetlist(netlist))
+        port._open(found, runner.build(top, found, sources=[netlist.verilog], progress=True, optimize="-O1"), cycles_per_bit)
         return port
 
     def _open(self, simulator, build_dir, cycles_per_bit):

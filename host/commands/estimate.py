@@ -1,7 +1,6 @@
 """``lifarray estimate``: cycles and size of a core for a network, without simulating it."""
 
 import argparse
-from math import gcd
 
 import numpy as np
 
@@ -102,7 +101,7 @@ def run(args):
         layers = None
     else:
         for lanes in args.lanes or [config.lanes]:
-            core = config.with_(lanes=lanes, fire_units=gcd(lanes, config.fire_units)) if lanes != config.lanes else config
+            core = config.with_lanes(lanes)
             costs = cost_with_progress(network, spikes, core, False if args.streamed else stays, rasters)
             cycles = sum(layer.cycles for layers in costs for layer in layers)
             resident = is_resident(network, core, False if args.streamed else stays)

@@ -1,7 +1,6 @@
 """``lifarray simulate``: a network on the simulated core, or the benches of the core and of its parts, every spike checked."""
 
 from collections import Counter
-from math import gcd
 
 import numpy as np
 
@@ -135,7 +134,7 @@ def run_one_network(args):
     rng = np.random.default_rng(args.seed)
     config = CONFIGS[args.config]
     if args.lanes:
-        config = config.with_(lanes=args.lanes, fire_units=gcd(args.lanes, config.fire_units))
+        config = config.with_lanes(args.lanes)
     network = random_network(rng, config) if args.random else load_network(args.network)
     rates = rng.random((args.samples, network.fan_in)) * (rng.random((args.samples, network.fan_in)) < DENSITY)
     spikes = poisson(rates, network.n_steps, rng)

@@ -1,4 +1,4 @@
-// Behaviour of the ECP5's cells of which yosys has only the pins: block RAM, multiplier, PLL. FPGA-TN-02204, -02205, -02200.
+// Behaviour of the ECP5's cells of which yosys has only the pins (block RAM, multiplier, PLL), and LUTs. FPGA-TN-02204, -02205, -02200.
 // Uses that are not modelled are refused by lifarray.sim.netlist. What memory holds at first is left to the simulator:
 // a line for each word would be most of the Verilog, and nobody reads what nobody wrote.
 module DP16KD (
@@ -28,36 +28,35 @@ module DP16KD (
   localparam W = DATA_WIDTH_A;
   localparam SHIFT = W == 1 ? 0 : W == 2 ? 1 : W == 4 ? 2 : W == 9 ? 3 : W == 18 ? 4 : 5;
   localparam WORDS = 16384 >> SHIFT;
+  // Bytes have nine bits; the lowest address pins of wide words are their enables.
+  localparam BYTES = W < 18 ? 1 : W / 9;
+  localparam BYTE = W / BYTES;
 
   wire [35:0] data_a = {DIB17, DIB16, DIB15, DIB14, DIB13, DIB12, DIB11, DIB10, DIB9, DIB8, DIB7, DIB6, DIB5, DIB4, DIB3, DIB2, DIB1, DIB0,
                         DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9, DIA8, DIA7, DIA6, DIA5, DIA4, DIA3, DIA2, DIA1, DIA0};
-  wire [35:0] data_b = {18'b0, DIB17, DIB16, DIB15, DIB14, DIB13, DIB12, DIB11, DIB10, DIB9, DIB8, DIB7, DIB6, DIB5, DIB4, DIB3, DIB2, DIB1, DIB0};
+  wire [17:0] data_b = {DIB17, DIB16, DIB15, DIB14, DIB13, DIB12, DIB11, DIB10, DIB9, DIB8, DIB7, DIB6, DIB5, DIB4, DIB3, DIB2, DIB1, DIB0};
   wire [13:0] address_a = {ADA13, ADA12, ADA11, ADA10, ADA9, ADA8, ADA7, ADA6, ADA5, ADA4, ADA3, ADA2, ADA1, ADA0};
   wire [13:0] address_b = {ADB13, ADB12, ADB11, ADB10, ADB9, ADB8, ADB7, ADB6, ADB5, ADB4, ADB3, ADB2, ADB1, ADB0};
-  reg [35:0] memory[0:WORDS-1];
+  wire [13-SHIFT:0] word_a = address_a[13:SHIFT];
+  wire [13-SHIFT:0] word_b = address_b[13:SHIFT];
+  reg [W-1:0] memory[0:WORDS-1];
   reg [35:0] out_a = 0;
   reg [35:0] out_b = 0;
 
-  // Bytes have nine bits; the lowest address pins of wide words are their enables.
-  wire [35:0] mask_a, mask_b;
-  genvar j;
-  generate
-    for (j = 0; j < 36; j = j + 1) begin
-      assign mask_a[j] = j < W & (W < 18 | address_a[j/9]);
-      assign mask_b[j] = j < W & (W < 18 | address_b[j/9]);
-    end
-  endgenerate
-  wire [13:0] word_a = address_a >> SHIFT;
-  wire [13:0] word_b = address_b >> SHIFT;
-
+  integer i;
   always @(posedge CLKA)
     if (CEA) begin
-      if (WEA) memory[word_a] <= memory[word_a] & ~mask_a | data_a & mask_a;
+      if (WEA)
+        for (i = 0; i < BYTES; i = i + 1)
+          if (BYTES == 1 | address_a[i]) memory[word_a][i*BYTE+:BYTE] <= data_a[i*BYTE+:BYTE];
       if (!WEA | WRITEMODE_A == "READBEFOREWRITE") out_a <= memory[word_a];
     end
+  integer j;
   always @(posedge CLKB)
     if (CEB) begin
-      if (WEB) memory[word_b] <= memory[word_b] & ~mask_b | data_b & mask_b;
+      if (WEB & W < 36)
+        for (j = 0; j < BYTES; j = j + 1)
+          if (BYTES == 1 | address_b[j]) memory[word_b][j*BYTE+:BYTE] <= data_b[j*BYTE+:BYTE];
       if (!WEB | WRITEMODE_B == "READBEFOREWRITE") out_b <= memory[word_b];
     end
   assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1, DOA0} =
@@ -109,4 +108,13 @@ module EHXPLLL (
   always @(posedge CLKI) if (!LOCK) cycles <= cycles + 1;
   assign LOCK = cycles == 15;
   assign CLKOP = CLKI;
+endmodule
+
+module LUT4 (
+    input A, B, C, D,
+    output Z
+);
+  // yosys has the same as a tree of multiplexers: several times the Verilog, and slower.
+  parameter [15:0] INIT = 0;
+  assign Z = INIT[{D, C, B, A}];
 endmodule

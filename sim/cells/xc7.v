@@ -1,4 +1,4 @@
-// Behaviour of block RAM of the 7-series, of which yosys has only the pins: one port reads (A), the other writes (B),
+// Behaviour of block RAM of the 7-series, of which yosys has only the pins, and of LUTs. Block RAM: one port reads (A), the other writes (B),
 // ninth bits read 0, as under openXC7. UG473. Other uses are refused by lifarray.sim.netlist.
 // What memory holds at first is left to the simulator, as in ecp5.v.
 module lifarray_ramb #(
@@ -96,4 +96,45 @@ module RAMB18E1 (
   );
   assign {DOBDO, DOADO} = out[31:0];
   assign {DOPADOP, DOPBDOP} = 4'b0;
+endmodule
+
+// yosys has the same as trees of multiplexers: several times the Verilog, and slower.
+module LUT2 (
+    input I0, I1,
+    output O
+);
+  parameter [3:0] INIT = 0;
+  assign O = INIT[{I1, I0}];
+endmodule
+
+module LUT3 (
+    input I0, I1, I2,
+    output O
+);
+  parameter [7:0] INIT = 0;
+  assign O = INIT[{I2, I1, I0}];
+endmodule
+
+module LUT4 (
+    input I0, I1, I2, I3,
+    output O
+);
+  parameter [15:0] INIT = 0;
+  assign O = INIT[{I3, I2, I1, I0}];
+endmodule
+
+module LUT5 (
+    input I0, I1, I2, I3, I4,
+    output O
+);
+  parameter [31:0] INIT = 0;
+  assign O = INIT[{I4, I3, I2, I1, I0}];
+endmodule
+
+module LUT6 (
+    input I0, I1, I2, I3, I4, I5,
+    output O
+);
+  parameter [63:0] INIT = 0;
+  assign O = INIT[{I5, I4, I3, I2, I1, I0}];
 endmodule

@@ -4,6 +4,8 @@ import json
 import os
 import stat
 import sys
+import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -56,6 +58,29 @@ def test_a_step_that_fails_leaves_no_file_and_says_its_last_lines(tmp_path):
         run(tmp_path, python(code), ["in.txt", "out.txt"])
     assert (tmp_path / "out.txt").read_text() == "ABC", "the old file stays, whole"
     assert run(tmp_path, python(UPPERCASE), ["in.txt", "out.txt"]), "it is not taken for done"
+
+
+def test_a_step_that_is_interrupted_ends_its_tool(tmp_path, monkeypatch):
+    """At the first sign of life that it shows while the tool runs."""
+
+    @contextmanager
+    def interrupted(description):
+        def tick():
+            while not list(tmp_path.glob(".step-*/pid")):
+                time.sleep(0.01)
+            pid.append(int(next(tmp_path.glob(".step-*/pid")).read_text()))
+            raise KeyboardInterrupt
+
+        yield tick
+
+    pid = []
+    monkeypatch.setattr("lifarray.hw.build_step.elapsed", interrupted)
+    code = "import os, time; open('part', 'w').write(str(os.getpid())); os.rename('part', 'pid'); time.sleep(60)"
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, python(code), [])
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid[0], 0)
+    assert os.listdir(tmp_path) == ["step.log"], "nothing that a later run would take for whole"
 
 
 def test_variables_are_replaced_and_files_of_scripts_are_inputs(tmp_path):
