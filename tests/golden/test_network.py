@@ -1,5 +1,6 @@
 import json
 import zipfile
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -146,18 +147,15 @@ def test_overflow_is_refused_by_layer_neuron_and_bits():
     network.check_fits(CoreConfig(current_bits=17))
 
 
-@pytest.mark.parametrize("weight, fits", [(-128, True), (127, True)])
-def test_the_range_check_is_exact_at_the_edge(weight, fits):
-    """256 * -128 is the most negative 16-bit value; 258 * 127 is the last sum of 127s below 2^15."""
-    n = {-128: 256, 127: 258}[weight]
-    for extra, ok in ((0, True), (1, False)):
-        layer = Layer("edge", np.full((n + extra, 1), weight), 8, v_threshold=10, v_subtract=10, decay=230)
-        network = Network([layer], 4)
-        if ok:
-            network.check_fits(CoreConfig(current_bits=16))
-        else:
-            with pytest.raises(UserError):
-                network.check_fits(CoreConfig(current_bits=16))
+@pytest.mark.parametrize("total, fits", [(-32768, True), (-32769, False), (32767, True), (32768, False)])
+def test_the_range_check_is_exact_at_the_edge(total, fits):
+    """Sixteen bits hold -32768 to 32767."""
+    largest = 127 if total > 0 else -128
+    weight = np.array([*[largest] * (total // largest), int(np.fmod(total, largest))])[:, None]
+    assert weight.sum() == total
+    network = Network([Layer("edge", weight, 8, v_threshold=10, v_subtract=10, decay=230)], 4)
+    with nullcontext() if fits else pytest.raises(UserError):
+        network.check_fits(CoreConfig(current_bits=16))
 
 
 def test_bias_rows_count_in_the_range():
