@@ -185,8 +185,9 @@ class Sequencer(wiring.Component):
         highest = (1 << (config.vmem_bits - 1)) - 1
         raw = layer.as_value()
         one_pass = layer.n_steps <= SLOTS
+        one_pass_late = Signal()
         used_slots = Signal(14)
-        m.d.sync += used_slots.eq(layer.n_samples[:7] * layer.n_steps[:7])
+        m.d.sync += [used_slots.eq(layer.n_samples[:7] * layer.n_steps[:7]), one_pass_late.eq(one_pass)]
         conditions = [
             layer.magic != DESCRIPTOR_MAGIC,
             Cat(raw.word_select(i, 64) & reserved_mask(i) for i in range(DESCRIPTOR_WORDS)).any(),
@@ -207,4 +208,4 @@ class Sequencer(wiring.Component):
         ]
         wrong = Signal(len(conditions))
         m.d.sync += wrong.eq(Cat(conditions))
-        return wrong.any() | (one_pass & (used_slots > SLOTS)), used_slots
+        return wrong.any() | (one_pass_late & (used_slots > SLOTS)), used_slots

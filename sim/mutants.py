@@ -671,8 +671,8 @@ MUTANTS = tuple(
         (
             "sequencer-samples",
             "hw/sequencer.py",
-            "(one_pass & (used_slots > SLOTS))",
-            "(one_pass & (used_slots > SLOTS + 8))",
+            "(one_pass_late & (used_slots > SLOTS))",
+            "(one_pass_late & (used_slots > SLOTS + 8))",
             "more than 64 slots pass",
         ),
         (
