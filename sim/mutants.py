@@ -275,8 +275,8 @@ MUTANTS = tuple(
         (
             "fetch-bias-mask",
             "hw/fetch.py",
-            "find(used, offset)\n                    m.d.sync += [next_row, recorded.eq(records), biases_left",
-            "find(self.raster.payload, offset)\n                    m.d.sync += [next_row, recorded.eq(records), biases_left",
+            "find(1, used, offset)",
+            "find(1, self.raster.payload, offset)",
             "bias rows spike where the last input did",
         ),
         (
@@ -325,7 +325,7 @@ MUTANTS = tuple(
             "pass_entry.eq(Mux(first_tile, found_list.level, 0))",
             "tiles after the first replay their first pass",
         ),
-        ("fetch-replay-offset", "hw/fetch.py", "find(entry.word, entry.offset)", "find(entry.word, offset)", "replayed inputs take the first row"),
+        ("fetch-replay-offset", "hw/fetch.py", "entry.word, entry.offset,", "entry.word, offset,", "replayed inputs take the first row"),
         ("fetch-second-half", "hw/fetch.py", "mask.eq(used & ~mask)", "mask.eq(~mask)", "the second half has slots that are not in use"),
         (
             "fetch-second-port",
