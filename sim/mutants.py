@@ -570,9 +570,9 @@ MUTANTS = tuple(
         (
             "output-ahead",
             "hw/output.py",
-            "m.d.comb += self.word_group.eq(group + 1 + self.next_words)",
-            "m.d.comb += self.word_group.eq(group + 1)",
-            "the words of a group are those of the group before, from the third on",
+            "(self.next_words if config.fire_units == 1 else 0)",
+            "0",
+            "of a single unit, the words of a group are those of the group before, from the third on",
         ),
         ("output-vmem-address", "hw/output.py", "address.eq(advance(address, 4))", "address.eq(advance(address, 8))", "vmem lies apart"),
         # Memory ports.
