@@ -50,15 +50,20 @@ module DP16KD (
   wire [13:0] word_a = address_a >> SHIFT;
   wire [13:0] word_b = address_b >> SHIFT;
 
+  // A word that the other port writes in the same cycle is read wrong.
+  wire meet = CEA & CEB & word_a == word_b;
+  wire [35:0] wrong_a = {36{meet & WEB & |mask_b}};
+  wire [35:0] wrong_b = {36{meet & WEA & |mask_a}};
+
   always @(posedge CLKA)
     if (CEA) begin
       if (WEA) memory[word_a] <= memory[word_a] & ~mask_a | data_a & mask_a;
-      if (!WEA | WRITEMODE_A == "READBEFOREWRITE") out_a <= memory[word_a];
+      if (!WEA | WRITEMODE_A == "READBEFOREWRITE") out_a <= memory[word_a] ^ wrong_a;
     end
   always @(posedge CLKB)
     if (CEB) begin
       if (WEB) memory[word_b] <= memory[word_b] & ~mask_b | data_b & mask_b;
-      if (!WEB | WRITEMODE_B == "READBEFOREWRITE") out_b <= memory[word_b];
+      if (!WEB | WRITEMODE_B == "READBEFOREWRITE") out_b <= memory[word_b] ^ wrong_b;
     end
   assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1, DOA0} =
       W == 36 ? out_b[17:0] : out_a[17:0];
