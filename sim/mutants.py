@@ -685,8 +685,8 @@ MUTANTS = tuple(
         (
             "sequencer-first-error",
             "hw/sequencer.py",
-            "with m.If(~failed):\n                m.d.sync +=",
-            "with m.If(1):\n                m.d.sync +=",
+            "with m.If(fails & ~failed):",
+            "with m.If(fails):",
             "a later error replaces the first",
         ),
         (
