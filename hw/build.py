@@ -25,9 +25,15 @@ _ECP5_USED = {"LUT": "TRELLIS_COMB", "FF": "TRELLIS_FF", "block RAM": "DP16KD", 
 
 
 ECP5_OPTIONS = {
-    # No memory of the data path is read where it is just written, unless what is read does not matter.
-    # Else yosys adds logic after each block RAM, since an ECP5's does not keep the old word for the reader.
-    "script_after_read": "setparam -set COLLISION_X_MASK 1'1 *.path.*/t:$memrd_v2 r:CLK_ENABLE=1 %i",
+    "script_after_read": "\n".join(
+        (
+            # No memory of the data path is read where it is just written, unless what is read does not matter.
+            # Else yosys adds logic after each block RAM, since an ECP5's does not keep the old word for the reader.
+            "setparam -set COLLISION_X_MASK 1'1 *.path.*/t:$memrd_v2 r:CLK_ENABLE=1 %i",
+            # Signals that are to be kept are registers in several copies; yosys merges them unless their cells are kept.
+            "setattr -set keep 1 a:keep=1 %ci1 t:$dff* %i",
+        )
+    ),
     "synth_opts": "-abc9",
     "script_after_synth": "delete t:$scopeinfo",
     "nextpnr_opts": "--timing-allow-fail",
