@@ -10,8 +10,10 @@ from lifarray.golden.config import SLOTS, CoreConfig
 from .window import pick_layout
 
 BLOCK_LANES = 24
-"""Lanes that share a copy of what selects their weights and slots, so that no register has
-thousands of loads."""
+"""Lanes that share a copy of what selects their weights, so that no register has thousands of loads."""
+
+SLOT_LANES = 8
+"""Lanes that share a copy of what selects their slots, in the cycle of their addition, the fullest of all."""
 
 
 def add_stages(ways):
@@ -77,17 +79,18 @@ class LaneBlock(wiring.Component):
             m.d.comb += read.addr.eq(pick.entry[way])
             rows.append(read.data)
 
-        # What belongs to the slot follows the weights through the adders.
-        delayed = pick
-        valid = pick.valid
-        for stage in range(1 + add_stages(config.ways)):
-            next_one = Signal(layout, name=f"pick{stage}", attrs={"keep": 1})
-            m.d.sync += next_one.eq(delayed)
-            delayed = next_one
-            if stage == 0:
-                valid = delayed.valid
+        # What belongs to the slot follows the weights through the adders, at last in several copies.
+        last_stage = add_stages(config.ways)
+        stages = [[pick]]
+        for stage in range(last_stage + 1):
+            n_copies = -(-self._lanes // SLOT_LANES) if stage == last_stage else 1
+            copies = [Signal(layout, name=f"pick{stage}_{i}", attrs={"keep": 1}) for i in range(n_copies)]
+            m.d.sync += [copy.eq(stages[-1][0]) for copy in copies]
+            stages.append(copies)
 
         for lane in range(self._lanes):
+            delayed = stages[-1][lane // SLOT_LANES]
+            valid = (stages[1][0] if last_stage else delayed).valid
             bits = slice(lane * config.weight_bits, (lane + 1) * config.weight_bits)
             terms = []
             for way in range(config.ways):

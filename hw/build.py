@@ -25,7 +25,20 @@ from .tools import OPENXC7_TOOLS, BuildError, Tool, find_openxc7, pip_tool
 _ECP5_USED = {"LUT": "TRELLIS_COMB", "FF": "TRELLIS_FF", "block RAM": "DP16KD", "DSP": "MULT18X18D"}
 
 
-ECP5_OPTIONS = {"synth_opts": "-abc9", "script_after_synth": "delete t:$scopeinfo", "nextpnr_opts": "--timing-allow-fail"}
+ECP5_OPTIONS = {
+    "script_after_read": "\n".join(
+        (
+            # No memory of the data path is read where it is just written, unless what is read does not matter.
+            # Else yosys adds logic after each block RAM, since an ECP5's does not keep the old word for the reader.
+            "setparam -set COLLISION_X_MASK 1'1 *.path.*/t:$memrd_v2 r:CLK_ENABLE=1 %i",
+            # Signals that are to be kept are registers in several copies; yosys merges them unless their cells are kept.
+            "setattr -set keep 1 a:keep=1 %ci1 t:$dff* %i",
+        )
+    ),
+    "synth_opts": "-abc9",
+    "script_after_synth": "delete t:$scopeinfo",
+    "nextpnr_opts": "--timing-allow-fail",
+}
 """For Amaranth's templates. Whether the clock is reached is for `Build` to say."""
 
 CLOCK_TOLERANCE_HZ = 10_000

@@ -191,8 +191,18 @@ class Scanner(wiring.Component):
             offered.valid.eq(valid & (end | ~silent)),
             ready.eq(~valid | (~end & silent) | offered.ready),
         ]
+        # Its registers are loaded whenever there is room, found or not: little decides on so many of them.
+        next_found = Signal(found_layout)
+        next_silent = Signal()
+        finds = Signal()
         with m.If(ready):
-            m.d.sync += valid.eq(0)
+            m.d.sync += [
+                valid.eq(finds),
+                end.eq(0),
+                silent.eq(next_silent),
+                found.eq(next_found),
+                row_address.eq(advance(tile_address, next_found.offset << 3)),
+            ]
 
         # Rows under way, or in the ring.
         requested = Signal(range(config.ring_rows + 1))
@@ -233,16 +243,9 @@ class Scanner(wiring.Component):
             asked_for.ready.eq(Mux(last | self.resident, self.work.ready, sent)),
         ]
 
-        def find(spikes, at):
-            """Put an input where it is asked for."""
-            m.d.sync += [
-                valid.eq(1),
-                end.eq(0),
-                silent.eq((spikes & mask) == 0),
-                found.word.eq(spikes),
-                found.offset.eq(at),
-                row_address.eq(advance(tile_address, at << 3)),
-            ]
+        def find(here, spikes, at, is_silent=0):
+            """Put an input, if one is ``here``, where it is asked for, once there is room."""
+            m.d.comb += [finds.eq(here & ready), next_found.word.eq(spikes), next_found.offset.eq(at), next_silent.eq(is_silent)]
 
         # What is found goes into the list in the cycle after.
         recorded = Signal()
@@ -280,8 +283,8 @@ class Scanner(wiring.Component):
                         m.next = "LOAD"
             with m.State("LOAD"):
                 # Every row as if it were active, without work.
-                with m.If(ready & (inputs_left != 0)):
-                    find(1, offset)
+                find(inputs_left != 0, 1, offset)
+                with m.If(finds):
                     m.d.sync += [next_row, inputs_left.eq(inputs_left - 1)]
                 with m.If((inputs_left == 0) & ~valid & ~asked_for.valid & (requested == 0)):
                     m.d.sync += [self.loaded.eq(1), self.arrived.eq(0)]
@@ -327,14 +330,14 @@ class Scanner(wiring.Component):
                     m.next = "RASTER"
             with m.State("RASTER"):
                 m.d.comb += self.raster.ready.eq(ready)
-                with m.If(self.raster.valid & ready):
-                    find(self.raster.payload & used, offset)
+                find(self.raster.valid, self.raster.payload & used, offset, (self.raster.payload & mask) == 0)
+                with m.If(finds):
                     m.d.sync += [next_row, recorded.eq(records), inputs_left.eq(inputs_left - 1)]
                     with m.If(inputs_left == 1):
                         m.next = "BIASES"
             with m.State("BIASES"):
-                with m.If(ready):
-                    find(used, offset)
+                find(1, used, offset)
+                with m.If(finds):
                     m.d.sync += [next_row, recorded.eq(records), biases_left.eq(biases_left - 1)]
                     with m.If(biases_left == 0):
                         m.d.sync += [found.word.eq(0), end.eq(1), tile_size.eq(offset)]
@@ -342,8 +345,8 @@ class Scanner(wiring.Component):
             with m.State("LIST"):
                 entry = found_list.entries.payload
                 m.d.comb += found_list.entries.ready.eq(ready)
-                with m.If(found_list.entries.valid & ready):
-                    find(entry.word, entry.offset)
+                find(found_list.entries.valid, entry.word, entry.offset, (entry.word & mask) == 0)
+                with m.If(finds):
                     m.d.sync += list_at.eq(list_at + 1)
                     with m.If(entry.word == 0):
                         m.d.sync += end.eq(1)

@@ -94,7 +94,8 @@ class Output(wiring.Component):
                 m.d.comb += [self.next_words.eq(1), self.word_group.eq(group + 1)]
                 m.next = "WORDS"
             with m.State("WORDS"):
-                m.d.comb += self.word_group.eq(group + 1 + self.next_words)
+                # Several units show their words in turn, and meanwhile the next group's are read. A single one shows one a cycle.
+                m.d.comb += self.word_group.eq(group + 1 + (self.next_words if config.fire_units == 1 else 0))
                 with m.If(free):
                     m.d.sync += [self.words.valid.eq(1), self.words.payload.eq(word)]
                     next_lane()

@@ -8,6 +8,9 @@ from lifarray.golden.registers import CORE_ID, CORE_VERSION, MAP_HASH, MAP_SIZE,
 
 from .axi import Axi4LiteSignature
 
+GROUP_BITS = 5
+"""Of an address within a group of registers, of which the first step of a read chooses one."""
+
 CONSTANTS = {"ID": CORE_ID, "VERSION": CORE_VERSION, "MAP_HASH": MAP_HASH}
 
 
@@ -74,23 +77,35 @@ class RegisterFile(wiring.Component):
 
         read_address = Signal.like(bus.araddr)
         reading = Signal()
-        m.d.comb += bus.arready.eq(~reading & ~bus.rvalid)
+        choosing = Signal()
+        m.d.comb += bus.arready.eq(~reading & ~choosing & ~bus.rvalid)
         with m.If(bus.arvalid & bus.arready):
             m.d.sync += [read_address.eq(bus.araddr), reading.eq(1)]
         with m.If(reading):
-            m.d.sync += [reading.eq(0), bus.rvalid.eq(1)]
+            m.d.sync += [reading.eq(0), choosing.eq(1)]
+        with m.If(choosing):
+            m.d.sync += [choosing.eq(0), bus.rvalid.eq(1)]
         with m.Elif(bus.rready):
             m.d.sync += bus.rvalid.eq(0)
 
-        byte_mask = Cat(bit.replicate(8) for bit in strobe)
+        # In two steps: a register of each group, and then the group.
+        groups = {}
+        for register in REGISTERS:
+            groups.setdefault(register.address >> GROUP_BITS, []).append(register)
         read_data = Signal(32)
-        with m.Switch(read_address[2:]):
-            for register in REGISTERS:
-                with m.Case(register.address >> 2):
-                    m.d.comb += read_data.eq(self._read_value(register))
-        with m.If(reading):
+        for group, registers in groups.items():
+            value = Signal(32, name=f"group{group}")
+            m.d.sync += value.eq(0)
+            with m.Switch(read_address[2:GROUP_BITS]):
+                for register in registers:
+                    with m.Case(register.address % (1 << GROUP_BITS) >> 2):
+                        m.d.sync += value.eq(self._read_value(register))
+            with m.If(read_address[GROUP_BITS:] == group):
+                m.d.comb += read_data.eq(value)
+        with m.If(choosing):
             m.d.sync += bus.rdata.eq(read_data)
 
+        byte_mask = Cat(bit.replicate(8) for bit in strobe)
         for register in REGISTERS:
             if register.access == "ro":
                 continue

@@ -91,10 +91,7 @@ class Sequencer(wiring.Component):
         word_index = Signal(range(DESCRIPTOR_WORDS))
         problems, used_slots = self._problems(m)
 
-        def fail(code, at):
-            """Take the first error of a run; later ones follow from it."""
-            with m.If(~failed):
-                m.d.sync += [self.error.eq(code), self.error_address.eq(at)]
+        bad_descriptor = Signal()
 
         m.d.comb += self.busy.eq(1)
         with m.FSM():
@@ -112,7 +109,7 @@ class Sequencer(wiring.Component):
             with m.State("LIST"):
                 m.next = "FETCH"
                 with m.If((self.list_count == 0) | (address[: (DESCRIPTOR_BYTES - 1).bit_length()] != 0)):
-                    fail(ErrorCode.DESCRIPTOR, address)
+                    m.d.comb += bad_descriptor.eq(1)
                     m.next = "HALT"
             with m.State("FETCH"):
                 m.d.comb += [self.loading.eq(1), self.requests.valid.eq(~failed)]
@@ -139,7 +136,7 @@ class Sequencer(wiring.Component):
                 m.d.sync += self.used_slots.eq(used_slots)
                 m.next = "START"
                 with m.If(problems):
-                    fail(ErrorCode.DESCRIPTOR, address)
+                    m.d.comb += bad_descriptor.eq(1)
                     m.next = "HALT"
             with m.State("START"):
                 m.d.comb += self.layer_start.eq(~failed)
@@ -165,17 +162,20 @@ class Sequencer(wiring.Component):
                 m.d.comb += [self.halt.eq(1), self.flush.eq(1), self.ended.eq(1)]
                 m.next = "IDLE"
 
-        with m.If(self.busy):
-            with m.If(self.read_failed):
-                fail(ErrorCode.AXI_READ, self.read_error_address)
-            with m.Elif(self.write_failed):
-                fail(ErrorCode.AXI_WRITE, self.write_error_address)
-            with m.Elif(self.read_outside):
-                fail(ErrorCode.WINDOW, self.read_error_address)
-            with m.Elif(self.write_outside):
-                fail(ErrorCode.WINDOW, self.write_error_address)
-            with m.Elif(self.abort):
-                fail(ErrorCode.ABORTED, 0)
+        # The first error of a run; later ones follow from it. Which one does not depend on whether there is one.
+        causes = [
+            (self.read_failed, ErrorCode.AXI_READ, self.read_error_address),
+            (self.write_failed, ErrorCode.AXI_WRITE, self.write_error_address),
+            (self.read_outside, ErrorCode.WINDOW, self.read_error_address),
+            (self.write_outside, ErrorCode.WINDOW, self.write_error_address),
+            (self.abort, ErrorCode.ABORTED, 0),
+        ]
+        code, at = ErrorCode.DESCRIPTOR, address
+        for happened, its_code, its_address in reversed(causes):
+            code, at = Mux(happened, its_code, code), Mux(happened, its_address, at)
+        fails = bad_descriptor | (self.busy & Cat(happened for happened, _, _ in causes).any())
+        with m.If(fails & ~failed):
+            m.d.sync += [self.error.eq(code), self.error_address.eq(at)]
         return m
 
     def _problems(self, m):
@@ -185,8 +185,9 @@ class Sequencer(wiring.Component):
         highest = (1 << (config.vmem_bits - 1)) - 1
         raw = layer.as_value()
         one_pass = layer.n_steps <= SLOTS
+        one_pass_late = Signal()
         used_slots = Signal(14)
-        m.d.sync += used_slots.eq(layer.n_samples[:7] * layer.n_steps[:7])
+        m.d.sync += [used_slots.eq(layer.n_samples[:7] * layer.n_steps[:7]), one_pass_late.eq(one_pass)]
         conditions = [
             layer.magic != DESCRIPTOR_MAGIC,
             Cat(raw.word_select(i, 64) & reserved_mask(i) for i in range(DESCRIPTOR_WORDS)).any(),
@@ -207,4 +208,4 @@ class Sequencer(wiring.Component):
         ]
         wrong = Signal(len(conditions))
         m.d.sync += wrong.eq(Cat(conditions))
-        return wrong.any() | (one_pass & (used_slots > SLOTS)), used_slots
+        return wrong.any() | (one_pass_late & (used_slots > SLOTS)), used_slots

@@ -64,7 +64,9 @@ class RowWriter(wiring.Component):
             m.d.sync += self.column.eq(Mux(complete, 0, self.column + 1))
         with m.If(complete):
             m.d.sync += self.row.eq(Mux(self.row == rows - 1, rows - self._config.ring_rows, self.row + 1))
-        m.d.sync += level.eq(level + complete - (self.take & (self.row_words != 0)))
+        taken = self.take & (self.row_words != 0)
+        with m.If(complete != taken):
+            m.d.sync += level.eq(Mux(taken, level - 1, level + 1))
         with m.If(self.restart):
             m.d.sync += [self.row.eq(self.first_row), self.column.eq(0), level.eq(0)]
         return m

@@ -260,8 +260,9 @@ MUTANTS = tuple(
         (
             "fetch-silent-row",
             "hw/fetch.py",
-            "m.d.sync += [next_row, inputs_left.eq(inputs_left - 1)]",
-            "m.d.sync += inputs_left.eq(inputs_left - 1)\n                    with m.If(active):\n                        m.d.sync += next_row",
+            "m.d.sync += [next_row, recorded.eq(records), inputs_left.eq(inputs_left - 1)]",
+            "m.d.sync += [recorded.eq(records), inputs_left.eq(inputs_left - 1)]\n"
+            "                    with m.If((self.raster.payload & used) != 0):\n                        m.d.sync += next_row",
             "silent inputs shift the rows",
         ),
         ("fetch-slots", "hw/fetch.py", "Mux(last_pass, steps_left, SLOTS))", "SLOTS)", "the last pass uses all slots"),
@@ -275,8 +276,8 @@ MUTANTS = tuple(
         (
             "fetch-bias-mask",
             "hw/fetch.py",
-            "find(used, offset)\n                    m.d.sync += [next_row, recorded.eq(records), biases_left",
-            "find(self.raster.payload, offset)\n                    m.d.sync += [next_row, recorded.eq(records), biases_left",
+            "find(1, used, offset)",
+            "find(1, self.raster.payload, offset)",
             "bias rows spike where the last input did",
         ),
         (
@@ -325,7 +326,7 @@ MUTANTS = tuple(
             "pass_entry.eq(Mux(first_tile, found_list.level, 0))",
             "tiles after the first replay their first pass",
         ),
-        ("fetch-replay-offset", "hw/fetch.py", "find(entry.word, entry.offset)", "find(entry.word, offset)", "replayed inputs take the first row"),
+        ("fetch-replay-offset", "hw/fetch.py", "entry.word, entry.offset,", "entry.word, offset,", "replayed inputs take the first row"),
         ("fetch-second-half", "hw/fetch.py", "mask.eq(used & ~mask)", "mask.eq(~mask)", "the second half has slots that are not in use"),
         (
             "fetch-second-port",
@@ -570,9 +571,9 @@ MUTANTS = tuple(
         (
             "output-ahead",
             "hw/output.py",
-            "m.d.comb += self.word_group.eq(group + 1 + self.next_words)",
-            "m.d.comb += self.word_group.eq(group + 1)",
-            "the words of a group are those of the group before, from the third on",
+            "(self.next_words if config.fire_units == 1 else 0)",
+            "0",
+            "of a single unit, the words of a group are those of the group before, from the third on",
         ),
         ("output-vmem-address", "hw/output.py", "address.eq(advance(address, 4))", "address.eq(advance(address, 8))", "vmem lies apart"),
         # Memory ports.
@@ -671,8 +672,8 @@ MUTANTS = tuple(
         (
             "sequencer-samples",
             "hw/sequencer.py",
-            "(one_pass & (used_slots > SLOTS))",
-            "(one_pass & (used_slots > SLOTS + 8))",
+            "(one_pass_late & (used_slots > SLOTS))",
+            "(one_pass_late & (used_slots > SLOTS + 8))",
             "more than 64 slots pass",
         ),
         (
@@ -685,8 +686,8 @@ MUTANTS = tuple(
         (
             "sequencer-first-error",
             "hw/sequencer.py",
-            "with m.If(~failed):\n                m.d.sync +=",
-            "with m.If(1):\n                m.d.sync +=",
+            "with m.If(fails & ~failed):",
+            "with m.If(fails):",
             "a later error replaces the first",
         ),
         (

@@ -1,7 +1,7 @@
 """What is simulated: the core, with a memory behind it or with its port laid open."""
 
 from amaranth.back.verilog import convert
-from amaranth.hdl import Module, Shape
+from amaranth.hdl import Cat, MemoryInstance, Module, Shape, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -98,6 +98,32 @@ class CoreOnAxi4(wiring.Component):
         return m
 
 
+class Memories:
+    """In the place of Amaranth's platform: block RAMs that read a word wrong in the cycle in which it is written.
+
+    An ECP5's may, and ``hw.build`` has yosys take it that nobody uses such a word.
+    """
+
+    @staticmethod
+    def get_memory(memory):
+        """What stands for an `amaranth.lib.memory.Memory`; Amaranth calls it."""
+        m = Module()
+        m.submodules.storage = storage = MemoryInstance(data=memory.data, attrs=memory.attrs)
+        for write in memory.write_ports:
+            storage.write_port(domain=write.domain, addr=write.addr, data=write.data, en=write.en)
+        for i, read in enumerate(memory.read_ports):
+            assert not read.transparent_for, "no memory of ours forwards what is written"
+            data = Value.cast(read.data)
+            if read.domain != "comb":
+                met = Signal(name=f"met{i}")
+                with m.If(read.en):
+                    m.d[read.domain] += met.eq(Cat((write.addr == read.addr) & write.en.any() for write in memory.write_ports).any())
+                data = Signal(len(data), name=f"read{i}")
+                m.d.comb += Value.cast(read.data).eq(data ^ met.replicate(len(data)))
+            storage.read_port(domain=read.domain, addr=read.addr, data=data, en=read.en, transparent_for=())
+        return m
+
+
 def verilog(component) -> str:
     """A component as the top module of a simulation."""
-    return convert(component, name=TOP, emit_src=False, strip_internal_attrs=True)
+    return convert(component, name=TOP, platform=Memories(), emit_src=False, strip_internal_attrs=True)

@@ -43,13 +43,18 @@ module DP16KD (
   reg [35:0] out_a = 0;
   reg [35:0] out_b = 0;
 
+  // A word that the other port writes in the same cycle is read wrong.
+  wire meet = CEA & CEB & word_a == word_b;
+  wire [W-1:0] wrong_a = {W{meet & WEB & (BYTES == 1 | |address_b[BYTES-1:0])}};
+  wire [W-1:0] wrong_b = {W{meet & WEA & (BYTES == 1 | |address_a[BYTES-1:0])}};
+
   integer i;
   always @(posedge CLKA)
     if (CEA) begin
       if (WEA)
         for (i = 0; i < BYTES; i = i + 1)
           if (BYTES == 1 | address_a[i]) memory[word_a][i*BYTE+:BYTE] <= data_a[i*BYTE+:BYTE];
-      if (!WEA | WRITEMODE_A == "READBEFOREWRITE") out_a <= memory[word_a];
+      if (!WEA | WRITEMODE_A == "READBEFOREWRITE") out_a <= memory[word_a] ^ wrong_a;
     end
   integer j;
   always @(posedge CLKB)
@@ -57,7 +62,7 @@ module DP16KD (
       if (WEB & W < 36)
         for (j = 0; j < BYTES; j = j + 1)
           if (BYTES == 1 | address_b[j]) memory[word_b][j*BYTE+:BYTE] <= data_b[j*BYTE+:BYTE];
-      if (!WEB | WRITEMODE_B == "READBEFOREWRITE") out_b <= memory[word_b];
+      if (!WEB | WRITEMODE_B == "READBEFOREWRITE") out_b <= memory[word_b] ^ wrong_b;
     end
   assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1, DOA0} =
       W == 36 ? out_b[17:0] : out_a[17:0];

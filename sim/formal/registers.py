@@ -7,7 +7,7 @@ from lifarray.hw import registers as hw
 
 from .bench import implies
 
-ANSWER_CYCLES = 3
+ANSWER_CYCLES = 4
 """From the cycle that offers a whole request, or is ready for the answer before, to its answer."""
 
 
@@ -95,15 +95,15 @@ def contents(bench):
     read_hit = Signal()
     with m.If(bus.arvalid & bus.arready):
         m.d.sync += read_hit.eq(bus.araddr[2:] == index)
-    waiting = {name: bench.internal(name) for name in ("have_address", "have_data", "reading")}
+    waiting = {name: bench.internal(name) for name in ("have_address", "have_data", "reading", "choosing")}
     bench.check("waits_for_its_answer", waiting["have_address"] == accepted_aw & ~bus.bvalid)
     bench.check("waits_for_its_data", waiting["have_data"] == accepted_w & ~bus.bvalid)
     bench.check("constants_stay", implies(written, mask.any()))
     bench.check("answers_both", implies(bus.bvalid, accepted_aw & accepted_w))
-    bench.check("reads_one", (waiting["reading"] | bus.rvalid) == reads_left)
+    bench.check("reads_one", (waiting["reading"] + waiting["choosing"] + bus.rvalid) == reads_left)
     bench.check("keeps_address", implies(waiting["have_address"], hit == (bench.internal("write_address")[2:] == index)))
     bench.check("keeps_data", implies(waiting["have_data"], (data == bench.internal("data")) & (strobe == bench.internal("strobe"))))
-    bench.check("keeps_read_address", implies(waiting["reading"], read_hit == (bench.internal("read_address")[2:] == index)))
+    bench.check("keeps_read_address", implies(waiting["reading"] | waiting["choosing"], read_hit == (bench.internal("read_address")[2:] == index)))
     bench.check("reads_as_written", implies(bus.rvalid & read_hit & known, bus.rdata == expected))
     bench.cover("reads_a_written_value", bus.rvalid & read_hit & written & (bus.rdata == 0x1234_0078))
     bench.cover("reads_a_constant", bus.rvalid & read_hit & (bus.rdata == hw.CONSTANTS["ID"]))

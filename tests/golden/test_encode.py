@@ -14,6 +14,11 @@ def test_poisson_rates_are_met():
     np.testing.assert_allclose(measured, rates, atol=0.03)
 
 
+def test_the_lowest_rate_is_one_256th():
+    spikes = encode.poisson(np.full((1, 100), 1 / 256), 4000, np.random.default_rng(1))
+    assert spikes.mean() == pytest.approx(1 / 256, rel=0.1)
+
+
 def test_max_rate_scales():
     spikes = encode.poisson(np.ones((1, 1)), 4000, np.random.default_rng(1), max_rate=0.5)
     assert abs(spikes.mean() - 0.5) < 0.03
