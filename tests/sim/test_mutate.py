@@ -1,5 +1,7 @@
 """The judge of planted bugs, and a sample of them; `lifarray mutate` plants them all."""
 
+import subprocess
+import sys
 from importlib.util import find_spec
 
 import pytest
@@ -15,6 +17,17 @@ needs_yosys = pytest.mark.skipif(find_spec("pyosys") is None, reason="pyosys is 
 def test_every_place_still_stands_in_the_source():
     mutate.check_list()
     assert len(mutate.MUTANTS) >= 60
+
+
+@pytest.mark.skipif(find_spec("ruff") is None, reason="ruff is not installed")
+def test_planted_bugs_name_nothing_unknown(tmp_path):
+    """Or they would be noticed for that alone."""
+    for mutant in mutate.MUTANTS:
+        text = (mutate.REPOSITORY / mutant.file).read_text()
+        (tmp_path / f"{mutant.name}.py").write_text(text.replace(mutant.old, mutant.new))
+    command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--isolated", "--select", "F821,E9", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("name", ["golden-threshold", "program-nibble", "lif-rounding", "bits-lowest", "window-credit"])
