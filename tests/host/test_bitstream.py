@@ -8,18 +8,20 @@ import sys
 import pytest
 
 from lifarray.golden.boards import BOARDS
-from lifarray.golden.config import CONFIGS, CoreConfig
+from lifarray.golden.config import CONFIGS
+from lifarray.golden.errors import UserError
 from lifarray.golden.registers import MAP_HASH
 from lifarray.golden.resources import resources
+from lifarray.host.board_errors import SelfTestError
 from lifarray.host.cli import main
 from lifarray.host.commands.bitstream import best_config, network_pages
 from lifarray.hw.timing import Timing
 from lifarray.hw.tools import CHIPDB, OPENXC7_TOOLS
 
+from ..smallest_core import SMALLEST
+
 pytest.importorskip("pyosys", reason="pyosys is not installed: nothing is built")
 pytest.importorskip("amaranth_boards")
-
-TINY = CoreConfig(lanes=4, fire_units=2, weight_fifo_words=64, stream_fifo_words=32)
 
 STAND_IN = """\
 #!{python}
@@ -65,7 +67,7 @@ def workshop(tmp_path_factory):
 @pytest.fixture
 def call(workshop, tmp_path, monkeypatch, capsys):
     """Call a command on the tiny design, in a copy of what is built already: call("bitstream", …) → (status, out, err)."""
-    monkeypatch.setitem(CONFIGS, "small", TINY)
+    monkeypatch.setitem(CONFIGS, "small", SMALLEST)
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     out = tmp_path / "out"
     if (workshop / "built").exists():
@@ -117,7 +119,7 @@ def test_with_stand_ins(call):
     ]  # fmt: skip
     assert sorted(path.name for path in call.out.iterdir() if path.is_file()) == [f"lifarray-pynq-z2.{end}" for end in ("bit", "hwh", "json")]
     manifest = json.loads((call.out / "lifarray-pynq-z2.json").read_text())
-    assert manifest["map_hash"] == f"{MAP_HASH:#010x}" and manifest["config"]["lanes"] == TINY.lanes
+    assert manifest["map_hash"] == f"{MAP_HASH:#010x}" and manifest["config"]["lanes"] == SMALLEST.lanes
     assert (manifest["clock_hz"], manifest["fmax_hz"], manifest["netlist_simulated_on"]) == (100_000_000, 104_200_000, None)
     assert set(manifest["sha256"]) == {"lifarray-pynq-z2.bit", "lifarray-pynq-z2.hwh"}
     assert set(manifest["versions"]) >= {"lifarray", "amaranth", "yosys", "nextpnr-xilinx", "fasm2frames", "xc7frames2bit"}
@@ -150,6 +152,27 @@ def test_clocks_that_are_missed_or_not_understood(call, monkeypatch):
     monkeypatch.setenv("LIFARRAY_TEST_WANTED", "12")
     status, _, err = call("bitstream", *call.openxc7)
     assert status == 1 and "did not take the clock of 100 MHz for its goal" in err
+
+
+def test_a_netlist_that_computes_something_else(call, monkeypatch):
+    def check(path, design):
+        checked.append(path)
+        if wrong:
+            raise SelfTestError("1 of 5 neurons of layer 1 spike otherwise than the integer model")
+        return "a stand-in"
+
+    checked, wrong = [], True
+    monkeypatch.setattr("lifarray.host.commands.bitstream.check_netlist", check)
+    openxc7 = call.openxc7[1:]
+    status, _, err = call("bitstream", *openxc7)
+    assert status == 1 and "does not run on the netlist: 1 of 5 neurons" in err
+    assert not call.calls() and not list(call.out.rglob("*.bit"))
+    wrong = False
+    for _ in range(2):
+        status, _, err = call("bitstream", *openxc7)
+        assert status == 0
+    assert len(checked) == 2, "once it has passed, it is not done again"
+    assert json.loads((call.out / "lifarray-pynq-z2.json").read_text())["netlist_simulated_on"] == "a stand-in"
 
 
 def test_report_before_place_and_route(call):
@@ -190,8 +213,10 @@ def test_over_budget(call, monkeypatch):
         (("--board", "pynq-z2", "--clock-mhz", "97"), "97000000"),
         (("--board", "pynq-z2", "--memory", "local", "--local-pages", "120"), "room for 119 at most"),
         (("--board", "ulx3s-85f", "--local-pages", "89"), "room for 88 at most"),
-        (("--board", "ulx3s-85f", "--network-size", "784-784-784"), "pages of local memory: the ULX3S"),
+        (("--board", "ulx3s-85f", "--network-size", "784-784-784"), "with its pages of local memory for a network of 784-784-784 fits the ULX3S"),
         (("--board", "pynq-z2", "--network-size", "784"), "as in 784-196-784"),
+        (("--board", "pynq-z2", "--network-size", "64-32", "--lanes", "8"), "leave out --lanes"),
+        (("--board", "pynq-z2", "--lanes", "2000"), "lanes = 2000"),
     ],
 )
 def test_bad_options(options, text, capsys, tmp_path):
@@ -201,12 +226,31 @@ def test_bad_options(options, text, capsys, tmp_path):
 
 def test_choice_by_network_size():
     pynq, ulx3s = BOARDS["pynq-z2"], BOARDS["ulx3s-85f"]
-    config = best_config([100, 112], 4, ulx3s)
-    assert config.tiles(112) * 100 <= min(each.tiles(112) * 100 for each in CONFIGS.values())
-    assert best_config([10, 10], 8, ulx3s).weight_bits == 8
+    for bits, widths in ((8, (8, 16)), (4, (4, 12))):
+        for board, local in ((pynq, False), (pynq, True), (ulx3s, True)):
+            config = best_config([64, 48, 96], bits, board, local)
+            assert (config.weight_bits, config.vmem_bits) == widths, "no other core runs such a network"
+            assert bool(config.local_pages) == local
     for sizes in ([784, 196, 784], [64, 32]):
         assert resources(best_config(sizes, 8, pynq)).lut <= 0.85 * pynq.capacity["LUT"]
+    # As long as a network streams, what counts is the bus; where it stays in the core, the ways.
+    assert best_config([784, 196, 784], 8, pynq).ports == 2
+    assert best_config([784, 196, 784], 4, pynq) == CONFIGS["fast"]
     assert network_pages([8, 32], 8, CONFIGS["small"]) == 2
+
+
+def test_the_choice_fits_the_board(monkeypatch):
+    """By the estimate, with its local memory."""
+    ulx3s = BOARDS["ulx3s-85f"]
+    chosen = best_config([196, 128, 784], 4, ulx3s, local=True)
+    shares = resources(chosen).shares(ulx3s)
+    assert shares["LUT"] <= 0.85
+    assert shares["block RAM"] + chosen.local_pages * ulx3s.page_rams / ulx3s.capacity["block RAM"] <= 0.85
+    assert best_config([64, 48], 4, ulx3s, local=True, pages=7).local_pages == 7
+    monkeypatch.setitem(ulx3s.capacity, "LUT", 25_000)
+    assert best_config([196, 128, 784], 4, ulx3s, local=True).lanes < chosen.lanes
+    with pytest.raises(UserError, match="fits the ULX3S"):
+        best_config([64, 48], 4, ulx3s, local=True, pages=87)
 
 
 @pytest.mark.parametrize("name", ["pynq-z2", "pynq-z1"])
@@ -219,8 +263,34 @@ def test_what_a_board_gets_unless_told_otherwise_fits(name, memory):
 
 
 def test_verilog_of_a_board(monkeypatch, tmp_path):
-    monkeypatch.setitem(CONFIGS, "small", TINY)
+    monkeypatch.setitem(CONFIGS, "small", SMALLEST)
     path = tmp_path / "top.v"
     assert main(["verilog", "--board", "pynq-z2", "--config", "small", "--out", str(path)]) == 0
     text = path.read_text()
     assert "module lifarray(led_1__io, led_0__io);" in text and "PS7 ps7 (" in text and "SAXIHP0ARADDR" in text
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_a_ulx3s_from_python_packages_alone(monkeypatch, capsys, tmp_path):
+    """The whole command: netlist, a network on it bit for bit over its serial line, place and route, a bitstream that unpacks."""
+    monkeypatch.setitem(CONFIGS, "small", SMALLEST)
+    # Ten cycles a bit of the serial line.
+    design = ["--board", "ulx3s-85f", "--config", "small", "--local-pages", "3", "--clock-mhz", "10", "--out", str(tmp_path)]
+    assert main(["bitstream", *design]) == 0
+    out, err = capsys.readouterr()
+    name = "lifarray-ulx3s-85f"
+    bitstream, build = tmp_path / f"{name}.bit", tmp_path / f"{name}.build"
+    assert bitstream.stat().st_size > 100_000
+    assert (build / "lifarray_ulx3s_85f.again.bit").read_bytes() == bitstream.read_bytes(), "it unpacks to what was packed"
+    assert f"wrote {bitstream}" in out and "runs bit for bit on the netlist" in err
+    manifest = json.loads((tmp_path / f"{name}.json").read_text())
+    assert manifest["fmax_hz"] > manifest["clock_hz"] == 10_000_000
+    assert manifest["netlist_simulated_on"] and manifest["resources"]["block RAM"] > 8
+    assert main(["report", *design]) == 0
+    assert f"clock: {manifest['fmax_hz'] / 1e6:.1f} MHz after place and route; critical path" in capsys.readouterr().out
+    # Again: nothing is done twice.
+    assert main(["bitstream", *design]) == 0
+    err = capsys.readouterr().err
+    assert err.count("nothing changed") == 5 and "on the netlist: it has passed" in err
+    assert json.loads((tmp_path / f"{name}.json").read_text()) == manifest

@@ -10,11 +10,13 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from lifarray.golden.boards import BOARDS
-from lifarray.golden.config import CONFIGS, CoreConfig
+from lifarray.golden.config import CONFIGS
 from lifarray.golden.errors import UserError
 from lifarray.host.netlist_check import check_netlist
 from lifarray.sim import runner
 from lifarray.sim.netlist import NetlistFile
+
+from ..smallest_core import SMALLEST
 
 ys = pytest.importorskip("pyosys.libyosys", reason="pyosys is not installed: no netlist is simulated")
 pytest.importorskip("amaranth_boards")
@@ -121,21 +123,6 @@ def test_uses_without_a_model_are_refused(tmp_path):
         assert NetlistFile(path, "top", "xc7").verilog
 
 
-TINY = CoreConfig(
-    lanes=4,
-    fire_units=2,
-    current_bits=12,
-    vmem_bits=12,
-    window_rows=4,
-    store_rows=32,
-    ring_rows=16,
-    list_words=16,
-    weight_fifo_words=32,
-    stream_fifo_words=32,
-)
-"""The smallest of everything, or simulating its gates takes minutes."""
-
-
 def slow(test):
     """Minutes of synthesis and of compiling gates; on a busy machine, many."""
     return pytest.mark.long(pytest.mark.timeout(3600)(test))
@@ -144,32 +131,10 @@ def slow(test):
 @slow
 @pytest.mark.parametrize("local_pages", [0, 3])
 def test_a_small_network_on_the_netlist_of_a_pynq_z2(local_pages, tmp_path):
-    design = Design("pynq-z2", TINY.with_(local_pages=local_pages), 100_000_000)
+    design = Design("pynq-z2", SMALLEST.with_(local_pages=local_pages), 100_000_000)
     build = Build(design, tmp_path)
     assert build.netlist.counts["PS7"] == 1
     assert check_netlist(build.netlist_path, design)
-
-
-SERIAL = Design("ulx3s-85f", TINY.with_(local_pages=3), 10_000_000)
-"""Ten cycles a bit of the serial line."""
-
-
-@slow
-def test_a_small_network_on_the_netlist_of_a_ulx3s(tmp_path):
-    build = Build(SERIAL, tmp_path)
-    build.netlist  # noqa: B018
-    assert check_netlist(build.netlist_path, SERIAL)
-
-
-@slow
-def test_a_ulx3s_from_python_packages_alone(tmp_path):
-    """Netlist, place and route, a bitstream that unpacks."""
-    build = Build(SERIAL, tmp_path)
-    timing = build.place_and_route()
-    assert timing.fmax_hz > SERIAL.clock_hz and timing.path
-    assert build.bitstream_path.stat().st_size > 100_000
-    assert (tmp_path / f"{SERIAL.top}.again.bit").read_bytes() == build.bitstream_path.read_bytes()
-    assert build.manifest()["resources"]["block RAM"] > 8
 
 
 @slow
