@@ -131,12 +131,15 @@ class DataPath(wiring.Component):
             join(stripes.port_requests1, readers[1].requests0)
             join(readers[1].words0, stripes.port_words1)
             raster_requests, raster = stripes.port_requests0, stripes.port_words0
+        # The words themselves go both ways: what is done with them is long enough.
+        words = readers[0].words0
+        m.d.comb += [self.words.payload.eq(words.payload), raster.payload.eq(words.payload)]
         with m.If(self.loading):
             join(self.requests, readers[0].requests0)
-            join(readers[0].words0, self.words)
+            m.d.comb += [self.words.valid.eq(words.valid), words.ready.eq(self.words.ready)]
         with m.Else():
             join(raster_requests, readers[0].requests0)
-            join(readers[0].words0, raster)
+            m.d.comb += [raster.valid.eq(words.valid), words.ready.eq(raster.ready)]
 
         row_words = Signal.like(scanner.row_words)
         m.d.sync += row_words.eq(Mux(layer.four_bit, config.row_words(4), config.row_words(config.weight_bits)))
