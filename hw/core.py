@@ -1,6 +1,6 @@
 """The core: registers, sequencer, memory ports and the data path between them."""
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
@@ -243,9 +243,13 @@ class LifCore(wiring.Component):
         m.submodules.registers = registers = RegisterFile(capabilities(config))
         m.submodules.sequencer = sequencer = Sequencer(config)
         path = DataPath(config)
-        flush = Signal()  # a cycle late, in which the sequencer starts nothing
+        # A cycle late, in which the sequencer starts nothing. The data path has no other reset: this register
+        # reaches all of it in a cycle, and what resets the core sets it.
+        flush = Signal(init=1)
         m.d.sync += flush.eq(sequencer.flush)
-        m.submodules.path = ResetInserter(flush)(path)
+        m.domains.path = domain = ClockDomain(local=True)
+        m.d.comb += [domain.clk.eq(ClockSignal()), domain.rst.eq(flush)]
+        m.submodules.path = DomainRenamer("path")(path)
         wiring.connect(m, wiring.flipped(self.s_axil), registers.bus)
         wiring.connect(m, wiring.flipped(self.m_axi), path.memory0)
         if config.ports == 2:

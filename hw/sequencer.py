@@ -91,7 +91,7 @@ class Sequencer(wiring.Component):
         word_index = Signal(range(DESCRIPTOR_WORDS))
         problems, used_slots = self._problems(m)
 
-        bad_descriptor = Signal()
+        bad_descriptor, is_bad = Signal(), Signal()
 
         m.d.comb += self.busy.eq(1)
         with m.FSM():
@@ -130,17 +130,18 @@ class Sequencer(wiring.Component):
                 with m.Elif(self.words.valid & (word_index == DESCRIPTOR_WORDS - 1)):
                     m.next = "MEASURE"
             with m.State("MEASURE"):
-                # One cycle for the product and the comparisons, one to decide on them.
+                # One cycle for the product and the comparisons, one for all of them together.
                 m.next = "CHECK"
             with m.State("CHECK"):
-                m.d.sync += self.used_slots.eq(used_slots)
+                m.d.sync += [self.used_slots.eq(used_slots), is_bad.eq(problems)]
                 m.next = "START"
-                with m.If(problems):
+            with m.State("START"):
+                with m.If(is_bad):
                     m.d.comb += bad_descriptor.eq(1)
                     m.next = "HALT"
-            with m.State("START"):
-                m.d.comb += self.layer_start.eq(~failed)
-                m.next = "STARTED"
+                with m.Else():
+                    m.d.comb += self.layer_start.eq(~failed)
+                    m.next = "STARTED"
             with m.State("STARTED"):
                 m.next = "RUN"
             with m.State("RUN"):

@@ -1,6 +1,6 @@
 """A core with local memory at the end of a serial line."""
 
-from amaranth.hdl import Module, ResetInserter
+from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -34,7 +34,10 @@ class SerialCore(wiring.Component):
         m = Module()
         core = LocalCore(self._config)
         m.submodules.bridge = bridge = SerialBridge(self._cycles_per_bit, len(core.s_axil.awaddr))
-        m.submodules.core = ResetInserter(bridge.reset)(core)
+        # Two cycles: the data path begins and ends its own a cycle late, and the memory must outlast it.
+        reset_again = Signal()
+        m.d.sync += reset_again.eq(bridge.reset)
+        m.submodules.core = ResetInserter(bridge.reset | reset_again)(core)
         wiring.connect(m, bridge.lite, core.s_axil)
         m.d.comb += [bridge.rx.eq(self.rx), self.tx.eq(bridge.tx), self.irq.eq(core.irq)]
         return m

@@ -42,7 +42,7 @@ def errors(bench):
         ErrorCode.WINDOW: (was["read_outside"] & (dut.error_address == was["read_error_address"]))
         | (was["write_outside"] & (dut.error_address == was["write_error_address"])),
         ErrorCode.DESCRIPTOR: (dut.error_address == bench.before(bench.internal("address"), "address")[:32])
-        & ((bench.before(state, "state") == LIST) | (bench.before(state, "state") == CHECK)),
+        & ((bench.before(state, "state") == LIST) | (bench.before(state, "state") == START)),
         ErrorCode.ABORTED: was["abort"] & (dut.error_address == 0),
     }
     cause = Cat((dut.error == code) & reason for code, reason in causes.items()).any()
