@@ -364,7 +364,8 @@ def _show_states(r, fast):
             x_log=True,
         ),  # fmt: skip
     ]
-    rows = [[n, cell(snn.get(n)), cell(plain.get(n)), cell(rounded.get(n))] for n in sorted({*HIDDEN_STATE_STEPS, *BITS}, reverse=True)]
+    columns = snn, plain, rounded
+    rows = [[n, *(cell(found[n]) if n in found else "" for found in columns)] for n in sorted({*HIDDEN_STATE_STEPS, *BITS}, reverse=True)]
     notes = [
         FSDD_NOTE,
         "The SNN is trained on Th steps of the target's spikes, the ANN on vectors of as many bits; both then run as they are."
