@@ -28,9 +28,9 @@ _ECP5_USED = {"LUT": "TRELLIS_COMB", "FF": "TRELLIS_FF", "block RAM": "DP16KD", 
 ECP5_OPTIONS = {
     "script_after_read": "\n".join(
         (
-            # No memory of the data path is read where it is just written, unless what is read does not matter.
+            # No memory of the data path, and no local one, is read where it is just written, unless what is read does not matter.
             # Else yosys adds logic after each block RAM, since an ECP5's does not keep the old word for the reader.
-            "setparam -set COLLISION_X_MASK 1'1 *.path.*/t:$memrd_v2 r:CLK_ENABLE=1 %i",
+            "setparam -set COLLISION_X_MASK 1'1 *.path.*/t:$memrd_v2 *.memory.bank*/t:$memrd_v2 %u r:CLK_ENABLE=1 %i",
             # Signals that are to be kept are registers in several copies; yosys merges them unless their cells are kept.
             "setattr -set keep 1 a:keep=1 %ci1 t:$dff* %i",
         )

@@ -43,10 +43,16 @@ module DP16KD (
   reg [35:0] out_a = 0;
   reg [35:0] out_b = 0;
 
-  // A word that the other port writes in the same cycle is read wrong.
+  // Bytes that the other port writes in the same cycle are read wrong.
   wire meet = CEA & CEB & word_a == word_b;
-  wire [W-1:0] wrong_a = {W{meet & WEB & (BYTES == 1 | |address_b[BYTES-1:0])}};
-  wire [W-1:0] wrong_b = {W{meet & WEA & (BYTES == 1 | |address_a[BYTES-1:0])}};
+  wire [W-1:0] wrong_a, wrong_b;
+  genvar k;
+  generate
+    for (k = 0; k < BYTES; k = k + 1) begin
+      assign wrong_a[k*BYTE+:BYTE] = {BYTE{meet & WEB & (BYTES == 1 | address_b[k])}};
+      assign wrong_b[k*BYTE+:BYTE] = {BYTE{meet & WEA & (BYTES == 1 | address_a[k])}};
+    end
+  endgenerate
 
   integer i;
   always @(posedge CLKA)
