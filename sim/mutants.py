@@ -718,7 +718,7 @@ MUTANTS = tuple(
             "value.eq(value & ~mask | sets)",
             "writing zeros clears",
         ),
-        ("core-flush", "hw/core.py", "domain.rst.eq(flush)", "domain.rst.eq(0)", "what a failed run left behind stays"),
+        ("core-flush", "hw/core.py", "flush.eq(sequencer.flush)", "flush.eq(0)", "what a failed run left behind stays"),
         (
             "core-counter",
             "hw/core.py",
