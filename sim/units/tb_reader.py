@@ -92,30 +92,11 @@ async def failing_beat(dut):
     await with_all_variants(dut, "reader", lambda part: run_errors(part, None))
 
 
+@cocotb.test()
+@cocotb.parametrize(place=list(places_outside()))
 async def outside(dut, place):
+    """What lies in the window is done, and no more; addresses never wrap."""
     await with_all_variants(dut, "reader", lambda part: run_errors(part, places_outside()[place]))
-
-
-@cocotb.test()
-async def over_a_windows_end(dut):
-    """What lies in the window is done, and no more."""
-    await outside(dut, "over a window's end")
-
-
-@cocotb.test()
-async def before_a_window(dut):
-    await outside(dut, "before a window")
-
-
-@cocotb.test()
-async def beyond_the_topmost_page(dut):
-    """Addresses never wrap."""
-    await outside(dut, "beyond the topmost page")
-
-
-@cocotb.test()
-async def outside_all_windows(dut):
-    await outside(dut, "elsewhere")
 
 
 async def run_errors(part, place):

@@ -19,7 +19,6 @@ def test_every_place_still_stands_in_the_source():
     assert len(mutate.MUTANTS) >= 60
 
 
-@pytest.mark.skipif(find_spec("ruff") is None, reason="ruff is not installed")
 def test_planted_bugs_name_nothing_unknown(tmp_path):
     """Or they would be noticed for that alone."""
     for mutant in mutate.MUTANTS:
