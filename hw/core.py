@@ -2,7 +2,6 @@
 
 from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Module, Mux, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from lifarray.golden.config import SLOTS, CoreConfig
@@ -13,11 +12,11 @@ from .axi import Axi3Signature, Axi4LiteSignature
 from .descriptor import descriptor_layout
 from .fetch import Scanner
 from .fire import Fire, trace_layout
+from .ram_fifo import RamFifo
 from .reader import Reader, request_layout
 from .registers import RegisterFile
 from .rows import RowFetch
 from .sequencer import Sequencer
-from .stream_register import StreamRegister
 from .stripes import Stripes
 from .window import Window, work_layout
 from .windows import windows_layout
@@ -94,12 +93,9 @@ class DataPath(wiring.Component):
         m.submodules.window = window = Window(config)
         m.submodules.array = array = LaneArray(config)
         m.submodules.fire = fire = Fire(config)
-        work_bits = work_layout(config).size
-        m.submodules.work = work = SyncFIFOBuffered(width=work_bits, depth=config.ring_rows)
+        m.submodules.work = work = RamFifo(work_layout(config), config.ring_rows)
         work_room = Signal(init=1)  # late by a cycle, in which one more may have come
         m.d.sync += work_room.eq(work.level <= config.ring_rows - 2)
-        # Registers after its block RAM, whose output comes late in the cycle.
-        m.submodules.work_register = work_register = StreamRegister(work_layout(config))
 
         def join(source, sink):
             m.d.comb += [sink.payload.eq(source.payload), sink.valid.eq(source.valid), source.ready.eq(sink.ready)]
@@ -149,19 +145,16 @@ class DataPath(wiring.Component):
             m.d.comb += [part.windows.eq(self.windows), part.halt.eq(self.halt)]
         wiring.connect(m, fire.runs, writer.runs)
         wiring.connect(m, fire.words, writer.words)
-        wiring.connect(m, work_register.sink, rows.work)
+        wiring.connect(m, work.sink, rows.work)
         wiring.connect(m, rows.load, window.load)
         m.d.comb += [
             scanner.start.eq(self.start),
             scanner.used_slots.eq(self.used_slots),
             scanner.row_words.eq(row_words),
             scanner.row_taken.eq(rows.row_taken),
-            work.w_data.eq(scanner.work.payload),
-            work.w_en.eq(scanner.work.valid & work_room),
+            work.source.payload.eq(scanner.work.payload),
+            work.source.valid.eq(scanner.work.valid & work_room),
             scanner.work.ready.eq(work_room),
-            work_register.source.payload.eq(work.r_data),
-            work_register.source.valid.eq(work.r_rdy),
-            work.r_en.eq(work_register.source.ready),
             rows.restart.eq(scanner.restart),
             rows.first_row.eq(scanner.first_row),
             rows.row_words.eq(row_words),

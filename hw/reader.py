@@ -6,14 +6,14 @@ waits for the core and no stream can block the other.
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.fifo import SyncFIFO, SyncFIFOBuffered
+from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
 from lifarray.golden.registers import N_WINDOWS
 
 from .address import ADDRESS_BITS, advance
 from .axi import MAX_BURST_BEATS, RESPONSE_ERROR, Axi3Signature, constant_attributes
-from .stream_register import StreamRegister
+from .ram_fifo import RamFifo
 from .windows import windows_around, windows_layout
 
 request_layout = data.StructLayout({"address": ADDRESS_BITS, "words": 21})
@@ -146,13 +146,14 @@ class ReadStream(wiring.Component):
             m.d.sync += waits.eq(0)
 
         # Data comes back in order, into room that was kept for it.
-        m.submodules.buffer = buffer = SyncFIFOBuffered(width=64, depth=self._depth)
+        m.submodules.buffer = buffer = RamFifo(64, self._depth)
+        wiring.connect(m, buffer.sink, wiring.flipped(self.words))
         if self._bus_bits == 64:
-            m.d.comb += [buffer.w_data.eq(self.beat_data), buffer.w_en.eq(self.beat_valid)]
+            m.d.comb += [buffer.source.payload.eq(self.beat_data), buffer.source.valid.eq(self.beat_valid)]
         else:
             low = Signal(32)
             odd = Signal()
-            m.d.comb += [buffer.w_data.eq(Cat(low, self.beat_data)), buffer.w_en.eq(self.beat_valid & odd)]
+            m.d.comb += [buffer.source.payload.eq(Cat(low, self.beat_data)), buffer.source.valid.eq(self.beat_valid & odd)]
             with m.If(self.beat_valid):
                 m.d.sync += [odd.eq(~odd), low.eq(self.beat_data)]
         m.d.comb += [
@@ -161,17 +162,7 @@ class ReadStream(wiring.Component):
             self.failed.eq(self.beat_valid & self.beat_error),
             self.failed_address.eq(addresses.r_data),
         ]
-        # Registers after the buffer's block RAM, whose output comes late in the cycle.
-        m.submodules.register = register = StreamRegister(64)
-        wiring.connect(m, register.sink, wiring.flipped(self.words))
-        taken = Signal()
-        m.d.comb += [
-            register.source.payload.eq(buffer.r_data),
-            register.source.valid.eq(buffer.r_rdy),
-            buffer.r_en.eq(register.source.ready),
-            taken.eq(buffer.r_rdy & buffer.r_en),
-        ]
-        m.d.sync += room.eq(room - Mux(comes, checks_words, 0) + taken)
+        m.d.sync += room.eq(room - Mux(comes, checks_words, 0) + buffer.taken)
         return m
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lifarray.golden.errors import UserError
 
-from . import array, fifo, fire, lif, reader, registers, sequencer, stream, window, writer
+from . import array, fifo, fire, lif, ram, reader, registers, sequencer, stream, window, writer
 from .engine import Engine, Outcome
 
 
@@ -60,6 +60,7 @@ PROOFS = (
     Proof("writer-bus32", "the same", "32-bit bus", writer.bus32, cover_cycles=90, quick=False),
     Proof("fifo-sync", "SyncFIFO loses, doubles, reorders nothing", "depth 4", fifo.sync, "pdr"),
     Proof("fifo-buffered", "SyncFIFOBuffered likewise", "depth 4", fifo.buffered, "pdr"),
+    Proof("ram-fifo", "RamFifo likewise; stands until taken; full rate", "depth 4", ram.fifo, "pdr"),
     Proof("stream-register", "StreamRegister likewise; stands until taken; full rate", "1 bit", stream.register, "pdr"),
     Proof("lif-narrow", "LIF step = its equations, all inputs, all modes", "current 4, vmem 4 bits", lif.narrow_step, cycles=6, cover_cycles=11),
     Proof("lif-step", "the same", "current 9, vmem 6 bits", lif.step, cycles=6, cover_cycles=11, quick=False),

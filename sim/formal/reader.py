@@ -60,15 +60,15 @@ def _bus(bench, config):
         due = owed.beats + Mux(waiting, length, 0)
         room = bench.internal(f"{stream}.room")
         kept = Mux(bench.internal(f"{stream}.waits"), bench.internal(f"{stream}.waits_words"), 0)  # for the burst that waits
-        level = bench.internal(f"{stream}.buffer.level")
+        level = bench.internal(f"{stream}.buffer.ram.level")
         half = bench.internal(f"{stream}.odd") if config.bus_bits == 32 else 0
         per_word = 64 // config.bus_bits
         word_ends = bus.rvalid & (bus.rid == i) & (half if per_word == 2 else 1)
-        bench.check(f"{stream}_never_overflows", implies(word_ends, bench.internal(f"{stream}.buffer.w_rdy")))
+        bench.check(f"{stream}_never_overflows", implies(word_ends, bench.internal(f"{stream}.buffer.ram.w_rdy")))
         bench.check(f"{stream}_keeps_room", (room + kept + level) * per_word + due + half == depth * per_word)
         cuts_well(bench, f"{stream}.", stream, config.bus_bits)
         bench.check(f"{stream}_buffer_levels", (level <= depth) & (room + kept >= 0) & (
-            bench.internal(f"{stream}.buffer.inner_level") + bench.internal(f"{stream}.buffer.r_rdy") == level))
+            bench.internal(f"{stream}.buffer.ram.inner_level") + bench.internal(f"{stream}.buffer.ram.r_rdy") == level))
         outstanding = bench.internal(f"{stream}.addresses.level")
         bench.check(f"{stream}_outstanding", (outstanding <= 16) & (outstanding == owed.bursts + waiting))
         bench.cover(f"{stream}_full_buffer", level == depth)
@@ -175,10 +175,11 @@ def data(bench):
         m.d.sync += [ahead.eq(ahead - 1), waiting.eq(ahead != 0)]
     # Steps on the way: nothing comes that has no room, and how much is inside.
     kept = Mux(bench.internal("waits"), bench.internal("waits_words"), 0)
-    bench.check("room", bench.internal("room") + kept + bench.internal("buffer.level") + owed.beats == 4)
+    bench.check("room", bench.internal("room") + kept + bench.internal("buffer.ram.level") + owed.beats == 4)
     bench.check("room_for_the_rest", bench.internal("room") + kept >= 0)
-    bench.check("level", inside == bench.internal("buffer.level") + bench.internal("register.full") + dut.words.valid)
-    bench.check("spare", implies(bench.internal("register.full"), dut.words.valid))
+    held = (bench.internal(f"buffer.{name}") for name in ("ram.level", "late__valid", "register.full"))
+    bench.check("level", inside == sum(held) + dut.words.valid)
+    bench.check("spare", implies(bench.internal("buffer.register.full"), dut.words.valid))
     bench.check("keeps_what_came", implies(waiting, ahead < inside))
     bench.check("gives_only_what_came", implies(dut.words.valid, inside > 0))
     bench.check("comes_out_in_its_turn", implies(waiting & (ahead == 0) & dut.words.valid, dut.words.payload == marked_value))
