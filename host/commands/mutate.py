@@ -10,6 +10,7 @@ from ...golden.progress import progress
 from ..lazy import load_mutate
 from ..options import add_json, add_seed, positive
 from ..output import print_json
+from ..table import print_table
 
 EXAMPLES = """\
   lifarray mutate --list
@@ -39,8 +40,7 @@ def run(args):
         raise UserError("--sample draws from the list of bugs: with --mechanical, N is their number")
     chosen = mutate.mechanical(args.names, args.mechanical, args.seed) if args.mechanical else mutate.select(args.names, args.sample, args.seed)
     if args.list:
-        for mutant in chosen:
-            print(f"{mutant.name:<24}{mutant.file:<20}{mutant.what}")
+        print_table(["bug", "in", "what"], [[mutant.name, mutant.file, mutant.what] for mutant in chosen])
         return 0
     done = read_results(args.results) if args.results else {}
     verdicts = {mutant: done[mutant] for mutant in chosen if mutant in done}
