@@ -15,6 +15,7 @@ from lifarray.golden.resources import resources
 from lifarray.host.board_errors import SelfTestError
 from lifarray.host.cli import main
 from lifarray.host.commands.bitstream import best_config, network_pages
+from lifarray.host.hwh import hwh
 from lifarray.hw.timing import Timing
 from lifarray.hw.tools import CHIPDB, OPENXC7_TOOLS
 
@@ -281,6 +282,7 @@ def test_verilog_of_a_board(monkeypatch, tmp_path):
     # Unless told otherwise it is the core of the board's bitstream.
     assert main(["verilog", "--board", "pynq-z2", "--out", str(path)]) == 0
     assert path.read_text() == text
+    assert (tmp_path / "top.hwh").read_text() == hwh("top", 100_000_000)
 
 
 @pytest.mark.long
