@@ -10,7 +10,10 @@ from lifarray.golden.config import CoreConfig
 from lifarray.golden.errors import ToolError, UserError
 
 from . import runner
+from .coverage import BINS
 from .top import CoreOnAxi4, verilog
+
+__all__ = ["BINS", "CORES", "LARGEST", "LONGEST", "run_core_bench"]
 
 WINDOW_PUBLIC = Path(__file__).with_name("window_public.vlt")
 

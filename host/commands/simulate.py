@@ -125,8 +125,11 @@ def run_core(args):
         hits.update(bench.run_core_bench(core, seed, **options))
         if not args.json:
             print(f"core {core!r}, seed {seed}: all tests passed", flush=True)
+    missed = [name for name in bench.BINS if not hits[name]]
     if args.json:
-        print_json({"core": args.core, "seed": args.seed, "seeds": args.seeds, "passed": True, "coverage": hits})
+        print_json({"core": args.core, "seed": args.seed, "seeds": args.seeds, "passed": True, "coverage": hits, "missed": missed})
+    else:
+        print(f"{len(bench.BINS) - len(missed)} of the {len(bench.BINS)} bins of sim/COVERAGE.md were hit")
     return 0
 
 
