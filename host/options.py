@@ -32,13 +32,13 @@ def add_network(parser):
 DEFAULT_CONFIG = "demo"
 
 
-def add_config(parser, default=DEFAULT_CONFIG):
+def add_config(parser, default=DEFAULT_CONFIG, default_name=DEFAULT_CONFIG):
     parser.add_argument(
         "--config",
         choices=CONFIGS,
         default=default,
         metavar="NAME",
-        help=f"configuration of the core: {', '.join(CONFIGS)} (default: {DEFAULT_CONFIG})",
+        help=f"configuration of the core: {', '.join(CONFIGS)} (default: {default_name})",
     )
 
 

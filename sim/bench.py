@@ -10,7 +10,10 @@ from lifarray.golden.config import CoreConfig
 from lifarray.golden.errors import ToolError, UserError
 
 from . import runner
+from .coverage import BINS
 from .top import CoreOnAxi4, verilog
+
+__all__ = ["BINS", "CORES", "LARGEST", "LONGEST", "run_core_bench"]
 
 WINDOW_PUBLIC = Path(__file__).with_name("window_public.vlt")
 
@@ -80,7 +83,7 @@ def run_core_bench(core: str, seed: int, *, simulator=None, test=None, count=10,
     UserError
         There is no such core or test, no simulator, or the waves cannot be written.
     ToolError
-        A test failed; with the end of the log, and the command that replays it.
+        A test failed; with why, and the command that replays the first that did.
     """
     for name, value, limit in (("max_size", max_size, LARGEST), ("max_steps", max_steps, LONGEST)):
         if value is not None and not 1 <= value <= limit:
@@ -111,6 +114,8 @@ def run_core_bench(core: str, seed: int, *, simulator=None, test=None, count=10,
                 tests=[test] if test else None,
                 waves=waves,
             )
-        except ToolError as error:
+        except runner.SimulationError as error:
+            if error.failed_tests and test is None:
+                replay += f" --test {error.failed_tests[0]}"
             raise ToolError(f"{error}\nreplay: {replay}") from None
         return json.loads((folder / "coverage.json").read_text())

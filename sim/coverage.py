@@ -114,7 +114,7 @@ def document() -> str:
         "# Coverage",
         "",
         f"The {len(BINS)} bins of the core's bench, written by `python -m lifarray.sim.coverage`. Each must be hit in the quick tests",
-        "(`tests/sim/test_core.py`); `lifarray simulate core --json` counts the hits of a run.",
+        "(`tests/sim/test_core.py`); `lifarray simulate core --json` counts the hits of a run and names what it missed.",
     ]
     for group, names in GROUPS.items():
         lines += ["", f"## {group[0].upper()}{group[1:]}", "", *(f"- {name}" for name in names)]

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 from lifarray.golden.errors import ToolError, UserError
 from lifarray.golden.progress import elapsed
@@ -37,6 +38,14 @@ VERILATOR_ARGS = [
     "--x-initial",
     "fast",
 ]
+
+
+class SimulationError(ToolError):
+    """A simulation failed; ``failed_tests`` names the tests that did, in the order in which they ran."""
+
+    def __init__(self, text, failed_tests):
+        super().__init__(text)
+        self.failed_tests = failed_tests
 
 
 @dataclass(frozen=True)
@@ -325,7 +334,7 @@ def run(build_dir: Path, simulator: Simulator, test_module: str, work_dir: Path,
     UserError
         Python's shared library is missing, or the waves cannot be written.
     ToolError
-        A test failed, or the simulator; with the end of the log.
+        `SimulationError`: a test failed, or the simulator; with why, or the end of the log.
     """
     from cocotb_tools.runner import get_results
 
@@ -374,13 +383,31 @@ def run(build_dir: Path, simulator: Simulator, test_module: str, work_dir: Path,
         except OSError as error:
             raise UserError(f"cannot write {str(waves)!r}: {error.strerror}") from None
     if failure:
-        raise _failure(f"simulation of {test_module} on {simulator}", failure, log, 80)
+        failed = _failed_tests(results)
+        error = _failure(f"simulation of {test_module} on {simulator}", failure, log, 80, [why for _, why in failed])
+        raise SimulationError(str(error), [name for name, _ in failed])
 
 
-def _failure(what, why, log, n_lines) -> ToolError:
-    """The error for a tool that failed, with the end of its log, which is kept."""
+def _failed_tests(results) -> list:
+    """(name, why and where) of each test that failed, in the order in which they ran."""
+    try:
+        cases = ElementTree.parse(results).iter("testcase")
+    except (OSError, ElementTree.ParseError):
+        return []
+    failed = []
+    for case in cases:
+        for failure in (*case.iter("failure"), *case.iter("error")):
+            # The first traceback is that of the cause; its last line of ours is where it happened.
+            cause = (failure.text or "").partition("\n\nThe above exception")[0]
+            places = re.findall(r'File "(?:[^"]*/)?([^"/]+)", line (\d+), in', "".join(re.findall(r'File "(?![^"]*-packages/).*', cause)))
+            where = " ({}:{})".format(*places[-1]) if places else ""
+            failed.append((case.get("name"), f"{case.get('name')}{where}: {failure.get('message')}"))
+    return failed
+
+
+def _failure(what, why, log, n_lines, details=()) -> ToolError:
+    """The error for a tool that failed, with ``details`` or else the end of its log, which is kept."""
     text = log.read_text(errors="replace") if log.exists() else ""
-    tail = "\n".join(text.splitlines()[-n_lines:])
     place = "its log"
     with contextlib.suppress(OSError):
         folder = cache_dir() / "logs"
@@ -391,4 +418,7 @@ def _failure(what, why, log, n_lines) -> ToolError:
         place += f" {name}"
         for old in sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime)[:-KEPT_LOGS]:
             old.unlink()
+    if details:
+        return ToolError("\n".join([f"{what}: {why}; {place}", *details]))
+    tail = "\n".join(text.splitlines()[-n_lines:])
     return ToolError(f"{what}: {why}; {place} ends with\n{tail}")

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
+from cocotb.utils import get_sim_time
 
 from lifarray.golden.config import SLOTS, CoreConfig
 from lifarray.golden.network import Network
@@ -46,7 +47,7 @@ class Scoreboard:
     """Compares the trace of a core with the golden model as it runs.
 
     The first mismatch stops the test, with layer, neuron, sample, step, what was found and expected of
-    vmem, spike and saturation, the seed, and the command that replays it.
+    vmem, spike and saturation, the time in the simulation, the seed, and the command that replays it.
 
     Members
     -------
@@ -130,9 +131,8 @@ class Scoreboard:
         self.compared += n
 
     def _fail(self, network, place, neuron, values):
-        raise AssertionError(
-            f"layer {network.layers[place.layer].name}, neuron {neuron}, sample {place.sample}, step {place.step}: {values}; {self._replay}"
-        )
+        where = f"layer {network.layers[place.layer].name}, neuron {neuron}, sample {place.sample}, step {place.step}"
+        raise AssertionError(f"{where}: {values}; at {get_sim_time('ns'):.0f} ns; {self._replay}")
 
 
 def _fields(value, width, n, signed=False):

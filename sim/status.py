@@ -6,16 +6,18 @@ from pathlib import Path
 
 from lifarray.golden.errors import UserError
 
+from .bench import CORES
 from .coverage import BINS
 from .formal import PROOFS
 from .mutants import MUTANTS
 from .mutate import Verdict
+from .units.units import ALL
 
 RESULTS = Path(__file__).with_name("results")
 
 FILES = {
-    "units.json": "lifarray simulate units --simulator verilator --seeds 20 --json > sim/results/units.json",
-    "core.json": "lifarray simulate core --core all --seeds 20 --json > sim/results/core.json",
+    "units.jsonl": "lifarray simulate units --simulator verilator --seeds 20 --results sim/results/units.jsonl",
+    "core.jsonl": "lifarray simulate core --core all --simulator verilator --seeds 20 --results sim/results/core.jsonl",
     "proofs.json": "lifarray prove --json > sim/results/proofs.json",
     "mutants.jsonl": "lifarray mutate --results sim/results/mutants.jsonl",
     "mechanical.jsonl": "lifarray mutate --mechanical 5 --results sim/results/mechanical.jsonl",
@@ -64,13 +66,13 @@ class Results:
 
     Members
     -------
-    units, core : dict, as ``lifarray simulate … --json`` prints them
+    units, core : list of dict, the runs that passed, as ``lifarray simulate … --results`` writes them
     proofs : list of dict, as ``lifarray prove --json`` does
     mutants, mechanical : list of Verdict
     """
 
-    units: dict
-    core: dict
+    units: list
+    core: list
     proofs: list
     mutants: list
     mechanical: list
@@ -85,10 +87,11 @@ def load(folder: Path) -> Results:
         except OSError:
             raise UserError(f"{Path(folder) / name} is missing: {command}") from None
     try:
-        units, core, proofs = (json.loads(texts[f"{name}.json"]) for name in ("units", "core", "proofs"))
-        _ = [(run["seeds"], run["seed"]) for run in (units, core)], core["coverage"].items()
+        lines = {name: [json.loads(line) for line in texts[name].splitlines()] for name in FILES if name.endswith(".jsonl")}
+        units, core, proofs = lines["units.jsonl"], lines["core.jsonl"], json.loads(texts["proofs.json"])
+        _ = [(run["bench"], run["seed"]) for run in units], [(run["core"], run["seed"], run["coverage"].items()) for run in core]
         _ = [(proof["name"], proof["result"], proof["covers"].values()) for proof in proofs]
-        verdicts = [[Verdict.from_dict(json.loads(line)) for line in texts[f"{name}.jsonl"].splitlines()] for name in ("mutants", "mechanical")]
+        verdicts = [[Verdict.from_dict(line) for line in lines[name]] for name in ("mutants.jsonl", "mechanical.jsonl")]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{folder}: not what the commands print ({error!r})") from None
     return Results(units, core, proofs, *verdicts)
@@ -118,12 +121,12 @@ def table(results: Results) -> str:
         benches = ", ".join(f"`{unit}`" for unit in block.units) or ("`core`" if title == "whole core" else "pytest")
         lines.append(f"| {title} | {benches} | {' | '.join(_of(*count) for count in counts)} |")
     lines.append(f"| all | | {' | '.join(_of(*totals[i : i + 2]) for i in (0, 2, 4))} |")
-    hit = sum(bool(results.core["coverage"].get(name)) for name in BINS)
+    hit = sum(any(run["coverage"].get(name) for run in results.core) for name in BINS)
     silent = sum(verdict.changes_nothing for verdict in results.mechanical)
     lines += [
         "",
-        f"Coverage of the core's bench: {hit} of {len(BINS)} bins. Seeds run without a mismatch: {_seeds(results.core)} of the whole core on "
-        f"{len(results.core.get('cores', [])) or 'all'} configurations, {_seeds(results.units)} of its parts.",
+        f"Coverage of the core's bench: {hit} of {len(BINS)} bins. Seeds run without a mismatch: {core_seeds(results.core)} of the whole core, on "
+        f"each of {len(CORES)} configurations; {len({run['seed'] for run in results.units if run['bench'] == ALL})} of its parts.",
     ]
     if silent:
         lines[-1] += f" {silent} more netlist bugs change nothing, as was proved."
@@ -134,8 +137,9 @@ def _of(n, total):
     return f"{n} of {total}" if total else "-"
 
 
-def _seeds(run):
-    return f"{run['seeds']} ({run['seed']} to {run['seed'] + run['seeds'] - 1})"
+def core_seeds(runs) -> int:
+    """How many seeds passed on every core."""
+    return len(set.intersection(*({run["seed"] for run in runs if run["core"] == core} for core in CORES)))
 
 
 def write(page: Path, text: str):

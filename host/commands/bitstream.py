@@ -85,6 +85,8 @@ def add_design(parser):
 def run(args):
     hw = load_build()
     design = make_design(args, hw)
+    if args.openxc7 is not None and not Path(args.openxc7).is_dir():
+        raise UserError(f"--openxc7 {args.openxc7!r} is no folder: name the one that openXC7 is installed in")
     with output_folder(args.out) as folder:
         build = hw.Build(design, folder / f"{design.name}.build", report=_say)
         try:
@@ -98,6 +100,8 @@ def run(args):
             manifest = _deliver(folder, build, simulated)
         except hw.MissingTools as error:
             print(NEXT_STEPS.format(error=error, minimum=hw.OPENXC7_MINIMUM, chipdb=hw.CHIPDB, command=_command(args)), file=sys.stderr)
+            if args.json:
+                print_json(build.manifest(netlist_simulated_on=simulated, sha256={}, missing=str(error)))
             return EXIT_TOOLS_MISSING
     if args.json:
         print_json(manifest)

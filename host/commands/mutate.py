@@ -1,15 +1,15 @@
 """``lifarray mutate``: plant bugs, one at a time, and see which test notices."""
 
-import json
 import os
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from pathlib import Path
 
 from ...golden.errors import UserError
 from ...golden.progress import progress
 from ..lazy import load_mutate
 from ..options import add_json, add_seed, positive
 from ..output import print_json
+from ..results import ResultsFile
+from ..table import print_table
 
 EXAMPLES = """\
   lifarray mutate --list
@@ -39,10 +39,11 @@ def run(args):
         raise UserError("--sample draws from the list of bugs: with --mechanical, N is their number")
     chosen = mutate.mechanical(args.names, args.mechanical, args.seed) if args.mechanical else mutate.select(args.names, args.sample, args.seed)
     if args.list:
-        for mutant in chosen:
-            print(f"{mutant.name:<24}{mutant.file:<20}{mutant.what}")
+        print_table(["bug", "in", "what"], [[mutant.name, mutant.file, mutant.what] for mutant in chosen])
         return 0
-    done = read_results(args.results) if args.results else {}
+    # One whose source was changed since is another mutant.
+    results = ResultsFile(args.results, mutate.Verdict.from_dict)
+    done = {verdict.mutant: verdict for verdict in results.lines}
     verdicts = {mutant: done[mutant] for mutant in chosen if mutant in done}
     show(args, verdicts.values())
     with ThreadPoolExecutor(args.jobs) as pool:
@@ -51,9 +52,7 @@ def run(args):
             for task in progress(as_completed(tasks), "mutants", total=len(tasks)):
                 verdict = task.result()
                 verdicts[verdict.mutant] = verdict
-                if args.results:
-                    with open(args.results, "a") as file:
-                        file.write(json.dumps(verdict.as_dict()) + "\n")
+                results.append(verdict.as_dict())
                 show(args, [verdict])
         except BaseException:
             # What is under way need not go on.
@@ -74,18 +73,3 @@ def show(args, verdicts):
         return
     for verdict in verdicts:
         print(f"{verdict.mutant.name:<24}{verdict.seconds:6.1f} s  {verdict.fate}", flush=True)
-
-
-def read_results(path):
-    """{mutant: verdict} of an earlier run; one whose source was changed since is another mutant."""
-    mutate = load_mutate()
-    results = {}
-    path = Path(path)
-    try:
-        lines = path.read_text().splitlines() if path.exists() else []
-        for line in lines:
-            verdict = mutate.Verdict.from_dict(json.loads(line))
-            results[verdict.mutant] = verdict
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"--results {path}: not a file of verdicts ({error})") from None
-    return results

@@ -12,6 +12,7 @@ from ..lazy import load_bench, load_random_networks, load_sim, load_units
 from ..networks import load_network
 from ..options import DEFAULT_CONFIG, add_config, add_json, add_network, add_seed, add_simulator, positive
 from ..output import print_json, require_writable
+from ..results import ResultsFile
 from ..table import print_table
 
 DENSITY = 0.3
@@ -22,7 +23,7 @@ EXAMPLES = """\
   lifarray simulate --random --seed 7 --simulator icarus
   lifarray simulate --network my-network.lif --samples 4 --config small --json
   lifarray simulate core --core narrow-bus --seed 3
-  lifarray simulate core --core all --seeds 20 --seed 1000   (hours)
+  lifarray simulate core --core all --seeds 20 --results core.jsonl   (an hour; run again to go on)
   lifarray simulate core --core wide --test random_networks --max-size 800 --max-steps 200
   lifarray simulate core --simulator icarus --test random_networks --waves run.fst
   lifarray simulate window --seed 3 --waves window.fst
@@ -32,8 +33,8 @@ EXAMPLES = """\
 
 BENCHES = {
     "network": {"network": None, "random": False, "samples": 1, "config": DEFAULT_CONFIG, "lanes": None},
-    "core": {"core": "plain", "test": None, "count": 10, "seeds": 1, "max_size": None, "max_steps": None, "waves": None},
-    "part": {"count": 10, "seeds": 1, "waves": None},
+    "core": {"core": "plain", "test": None, "count": 10, "seeds": 1, "max_size": None, "max_steps": None, "results": None, "waves": None},
+    "part": {"count": 10, "seeds": 1, "results": None, "waves": None},
 }
 """The options that one kind of bench has and another has not, with their defaults: none is ignored in silence."""
 
@@ -60,6 +61,7 @@ def add_arguments(parser):
     both = parser.add_argument_group("of the benches of the core and of its parts")
     both.add_argument("--count", type=positive, metavar="N", help="random networks to run, or how much else to try (default: 10)")
     both.add_argument("--seeds", type=positive, metavar="N", help="run so many seeds, from --seed on (default: 1)")
+    both.add_argument("--results", metavar="FILE", help="append each run that passed to this file, and do not run again what stands there")
     both.add_argument("--waves", metavar="FILE", help="write waves: FST on Icarus, VCD on Verilator; GTKWave and Surfer open both")
     core = parser.add_argument_group("of the bench 'core'")
     core.add_argument("--core", metavar="NAME", help="which core to build, or all (default: plain)")
@@ -95,39 +97,61 @@ def list_benches(args):
 
 def run_part(args):
     units = load_units()
-    if args.waves is not None:
-        require_writable(args.waves, "--waves")
-        if args.seeds > 1:
-            raise UserError("--waves holds one run: give one seed")
     if args.bench not in (*units.UNITS, units.ALL):
         raise UserError(f"unknown bench {args.bench!r}: lifarray simulate --list lists them")
-    seeds = range(args.seed, args.seed + args.seeds)
-    for seed in progress(seeds, "seeds") if args.seeds > 1 else seeds:
-        units.run_unit_bench(args.bench, seed, simulator=args.simulator, count=args.count, waves=args.waves)
-        if not args.json:
-            print(f"{args.bench}, seed {seed}: all tests passed", flush=True)
+
+    def run_one(run):
+        options = {name: getattr(args, name) for name in ("simulator", "count", "waves")}
+        units.run_unit_bench(run["bench"], run["seed"], **options)
+        return {}
+
+    run_all(args, [{"bench": args.bench}], ("simulator", "count"), run_one)
     if args.json:
         print_json({"bench": args.bench, "seed": args.seed, "seeds": args.seeds, "passed": True})
     return 0
 
 
 def run_core(args):
+    bench = load_bench()
+    settings = ("simulator", "test", "count", "max_size", "max_steps")
+
+    def run_one(run):
+        options = {name: getattr(args, name) for name in (*settings, "waves")}
+        return {"coverage": bench.run_core_bench(run["core"], run["seed"], **options)}
+
+    cores = list(bench.CORES) if args.core == "all" else [args.core]
+    passed = run_all(args, [{"bench": "core", "core": core} for core in cores], settings, run_one)
+    hits = Counter()
+    for run in passed:
+        hits.update(run["coverage"])
+    missed = [name for name in bench.BINS if not hits[name]]
+    if args.json:
+        print_json({"core": args.core, "seed": args.seed, "seeds": args.seeds, "passed": True, "coverage": hits, "missed": missed})
+    else:
+        print(f"{len(bench.BINS) - len(missed)} of the {len(bench.BINS)} bins of sim/COVERAGE.md were hit")
+    return 0
+
+
+def run_all(args, benches, settings, run_one):
+    """Run ``run_one`` for each bench and seed that does not stand in the results; returns what stands there then of all of them."""
+    runs = [{**bench, "seed": seed} for seed in range(args.seed, args.seed + args.seeds) for bench in benches]
+    runs = [run | {name: getattr(args, name) for name in settings} for run in runs]
     if args.waves is not None:
         require_writable(args.waves, "--waves")
-    bench = load_bench()
-    cores = list(bench.CORES) if args.core == "all" else [args.core]
-    if args.waves is not None and len(cores) * args.seeds > 1:
-        raise UserError("--waves holds one run: give one core and one seed")
-    runs = [(core, seed) for seed in range(args.seed, args.seed + args.seeds) for core in cores]
-    hits = Counter()
-    for core, seed in progress(runs, "runs") if len(runs) > 1 else runs:
-        options = {name: getattr(args, name) for name in ("simulator", "test", "count", "max_size", "max_steps", "waves")}
-        hits.update(bench.run_core_bench(core, seed, **options))
+        if len(runs) > 1:
+            raise UserError("--waves holds one run: give one core and one seed")
+    results = ResultsFile(args.results, dict)
+    done, left = [], []
+    for run in runs:
+        line = next((line for line in results.lines if run.items() <= line.items()), None)
+        (done if line else left).append(line or run)
+    for run in progress(left, "runs") if len(left) > 1 else left:
+        line = run | run_one(run)
+        results.append(line)
+        done.append(line)
         if not args.json:
-            print(f"core {core!r}, seed {seed}: all tests passed", flush=True)
-    if args.json:
-        print_json({"core": args.core, "seed": args.seed, "seeds": args.seeds, "passed": True, "coverage": hits})
-    return 0
+            print(", ".join(f"{name} {run[name]}" for name in ("bench", "core", "seed") if name in run) + ": all tests passed", flush=True)
+    return done
 
 
 def run_one_network(args):

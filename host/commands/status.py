@@ -32,6 +32,6 @@ def run(args):
         status.write(args.write, text)
     if args.json:
         mutants = [verdict.as_dict() for verdict in results.mutants + results.mechanical]
-        print_json({"coverage": results.core["coverage"], "proofs": results.proofs, "mutants": mutants})
+        print_json({"units": results.units, "core": results.core, "proofs": results.proofs, "mutants": mutants})
     else:
         print(text)

@@ -1,11 +1,13 @@
 """``lifarray verilog``: the core as Verilog, or the top level of a board."""
 
 import sys
+from pathlib import Path
 
 from ...golden.boards import BOARDS
 from ...golden.config import CONFIGS
+from ..hwh import hwh
 from ..lazy import load_build, load_hw
-from ..options import add_config
+from ..options import DEFAULT_CONFIG, add_config
 from ..output import require_writable, write_text
 
 EXAMPLES = """\
@@ -18,19 +20,25 @@ PYNQ = [name for name, board in BOARDS.items() if board.part.startswith("xc7")]
 
 
 def add_arguments(parser):
-    add_config(parser)
-    parser.add_argument("--board", choices=PYNQ, help="this board's top level, module lifarray, for the vendor's tools (default: the core alone)")
+    add_config(parser, default=None, default_name=f"{DEFAULT_CONFIG}, or the board's")
+    what = "this board's top level, module lifarray, for the vendor's tools, and its .hwh beside FILE (default: the core alone)"
+    parser.add_argument("--board", choices=PYNQ, help=what)
     parser.add_argument("--out", metavar="FILE", help="write to FILE (default: standard output)")
 
 
 def run(args):
     if args.out is not None:
         require_writable(args.out)
-    config = CONFIGS[args.config]
+    name = args.config or (BOARDS[args.board].config if args.board else DEFAULT_CONFIG)
+    config = CONFIGS[name]
     text = load_build().board_verilog(args.board, config) if args.board else load_hw().verilog(config)
     if args.out is None:
         sys.stdout.write(text)
         return
     write_text(args.out, text)
-    what = f"{BOARDS[args.board].title} with the core" if args.board else "the core"
-    print(f"wrote {args.out}: {what} {args.config!r}", file=sys.stderr)
+    wrote, what = args.out, "the core"
+    if args.board:
+        board, handoff = BOARDS[args.board], Path(args.out).with_suffix(".hwh")
+        write_text(handoff, hwh(handoff.stem, board.clock_hz))
+        wrote, what = f"{args.out} and {handoff}", f"{board.title} with the core"
+    print(f"wrote {wrote}: {what} {name!r}", file=sys.stderr)

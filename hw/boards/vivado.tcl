@@ -1,9 +1,10 @@
 # The top level of a PYNQ board with the vendor's tools, to tell a fault of the open flow from one of ours:
 #
-#   lifarray verilog --board pynq-z2 --out lifarray.v
-#   vivado -mode batch -source vivado.tcl -tclargs lifarray.v lifarray-pynq-z2.bit 100
+#   lifarray verilog --board pynq-z2 --out lifarray-pynq-z2.v
+#   vivado -mode batch -source hw/boards/vivado.tcl -tclargs lifarray-pynq-z2.v lifarray-pynq-z2.bit 100
 #
-# The .hwh of `lifarray bitstream` fits both. Written for Vivado 2022.1 or newer; not run yet.
+# The first writes lifarray-pynq-z2.hwh too, which pynq reads beside the .bit. The core is that of `lifarray bitstream` unless
+# --config names another; its memory is the board's. Written for Vivado 2022.1 or newer; not run yet.
 lassign $argv source bitstream megahertz
 
 create_project -in_memory -part xc7z020clg400-1

@@ -51,7 +51,8 @@ async def run(part):
                 if j >= 0:
                     found = (neurons.unpack(part.value("after")).vmem, part.value("spike"), part.value("saturated"))
                     wanted = (int(expected.vmem[j]), int(expected.spike[j]), int(expected.saturated[j]))
-                    assert found == wanted, f"{mode.name}: vmem {vmem[j]}, current {current[j]}, {values}: {found}, must be {wanted}"
+                    given = f"{mode.name}: vmem {vmem[j]}, current {current[j]}, {values}"
+                    assert found == wanted, f"{given}: vmem, spike, saturated are {found}, must be {wanted}"
                     saturations += wanted[2]
                     spikes += wanted[1]
     assert saturations > 20 and spikes > 20

@@ -154,7 +154,7 @@ def run_unit_bench(unit: str, seed: int, *, simulator=None, count=10, waves=None
     UserError
         There is no such part, no simulator, or the waves cannot be written.
     ToolError
-        A test failed; with the end of the log, and the command that replays it.
+        A test failed; with why, and the command that replays it.
     """
     if unit not in (*UNITS, ALL):
         raise UserError(f"unknown part {unit!r}: choose one of {', '.join(UNITS)}, or {ALL}")

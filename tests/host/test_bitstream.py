@@ -15,6 +15,7 @@ from lifarray.golden.resources import resources
 from lifarray.host.board_errors import SelfTestError
 from lifarray.host.cli import main
 from lifarray.host.commands.bitstream import best_config, network_pages
+from lifarray.host.hwh import hwh
 from lifarray.hw.timing import Timing
 from lifarray.hw.tools import CHIPDB, OPENXC7_TOOLS
 
@@ -97,6 +98,16 @@ def test_without_openxc7(call):
     # Again: nothing is done twice.
     status, out, err = call("bitstream", "--skip-simulation")
     assert status == 3 and "synthesis: nothing changed" in err
+    # For a script: what the netlist takes, and what is missing.
+    status, out, _ = call("bitstream", "--skip-simulation", "--json")
+    told = json.loads(out)
+    assert status == 3 and told["resources"]["DSP"] == 0 and told["fmax_hz"] is None and told["sha256"] == {}
+    assert told["missing"].startswith("not on PATH: nextpnr-xilinx")
+
+
+def test_a_wrong_folder_of_openxc7_is_told_before_the_work(call):
+    status, _, err = call("bitstream", "--openxc7", str(call.out / "none"))
+    assert status == 2 and "is no folder" in err and "synthesis" not in err
 
 
 def test_with_stand_ins(call):
@@ -268,6 +279,10 @@ def test_verilog_of_a_board(monkeypatch, tmp_path):
     assert main(["verilog", "--board", "pynq-z2", "--config", "small", "--out", str(path)]) == 0
     text = path.read_text()
     assert "module lifarray(led_1__io, led_0__io);" in text and "PS7 ps7 (" in text and "SAXIHP0ARADDR" in text
+    # Unless told otherwise it is the core of the board's bitstream.
+    assert main(["verilog", "--board", "pynq-z2", "--out", str(path)]) == 0
+    assert path.read_text() == text
+    assert (tmp_path / "top.hwh").read_text() == hwh("top", 100_000_000)
 
 
 @pytest.mark.long

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lifarray.golden.errors import UserError
+from lifarray.golden.errors import ToolError, UserError
 from lifarray.host import cli
 from lifarray.sim import bench, coverage, runner
 from lifarray.sim.bench import CORES, run_core_bench
@@ -79,8 +79,20 @@ def test_command_runs_every_seed_on_every_core(monkeypatch, capsys):
     monkeypatch.setattr(bench, "run_core_bench", run)
     assert cli.main(["simulate", "core", "--core", "all", "--seeds", "2", "--seed", "7", "--max-size", "50", "--json"]) == 0
     assert runs == [(core, seed, 50) for seed in (7, 8) for core in CORES]
-    assert json.loads(capsys.readouterr().out)["coverage"] == {"several layers": 4 * len(CORES)}
+    told = json.loads(capsys.readouterr().out)
+    assert told["coverage"] == {"several layers": 4 * len(CORES)}
+    assert "several layers" not in told["missed"] and len(told["missed"]) == len(BINS) - 1
     assert cli.main(["simulate", "core", "--seeds", "2", "--waves", "run.fst"]) == 2
+
+
+def test_the_replay_is_of_the_first_test_that_failed(monkeypatch):
+    def run(*args, **options):
+        raise runner.SimulationError("2 of 12 tests failed", ["corners", "windows"])
+
+    monkeypatch.setattr(runner, "build", lambda *args, **options: None)
+    monkeypatch.setattr(runner, "run", run)
+    with pytest.raises(ToolError, match=r"\nreplay: lifarray simulate core --core plain --seed 1 .* --test corners$"):
+        run_core_bench("plain", seed=1, simulator="verilator")
 
 
 def test_unknown_cores_are_refused():

@@ -212,8 +212,9 @@ def test_a_failing_test_is_told_and_its_waves_are_kept(counter, tmp_path, cache,
     simulator, folder = counter
     (tmp_path / "counting.py").write_text(COUNTING)
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(ToolError, match="(?s)1 of 1 tests failed.*seven is wrong"):
+    with pytest.raises(runner.SimulationError, match=r"1 of 1 tests failed; its log .*\.log\ncount \(counting.py:\d+\): seven is wrong") as failed:
         runner.run(folder, simulator, "counting", tmp_path / "work", env={"CYCLES": "7"}, waves=tmp_path / "x.waves")
+    assert failed.value.failed_tests == ["count"]
     assert (tmp_path / "x.waves").stat().st_size
     assert "seven is wrong" in next((cache / "logs").iterdir()).read_text()
 

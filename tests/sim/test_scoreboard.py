@@ -23,7 +23,8 @@ def test_a_mismatch_is_told_and_replayed(tmp_path):
         assert found.returncode == 1
         pattern = (
             r"layer layer\d, neuron \d+, sample \d+, step \d+: vmem is (-?\d+), must be (-?\d+), spike is [01], must be [01], "
-            r"saturated is [01], must be [01]; seed 4; replay with waves: (lifarray simulate .*); open them: surfer run.fst, or gtkwave run.fst"
+            r"saturated is [01], must be [01]; at \d+ ns; seed 4; replay with waves: (lifarray simulate .*); "
+            r"open them: surfer run.fst, or gtkwave run.fst"
         )
         first = re.search(pattern, found.stderr)
         assert first, found.stderr[-2000:]

@@ -8,9 +8,14 @@ import pytest
 from lifarray.golden.errors import UserError
 from lifarray.host import cli
 from lifarray.sim import mutate, status
+from lifarray.sim.bench import CORES
 from lifarray.sim.coverage import BINS
 from lifarray.sim.mutants import MUTANTS, Mutant
 from lifarray.sim.units import UNITS
+
+
+def lines(values):
+    return "".join(json.dumps(value) + "\n" for value in values)
 
 
 @pytest.fixture
@@ -25,11 +30,15 @@ def results(tmp_path):
         {"name": "window-two-ways", "result": "proved", "covers": {"a": None}},
     ]
     files = {
-        "units.json": json.dumps({"seed": 1, "seeds": 20, "passed": True}),
-        "core.json": json.dumps({"seed": 5, "seeds": 3, "passed": True, "coverage": {BINS[0]: 2, BINS[1]: 0}}),
+        "units.jsonl": lines({"bench": "units", "seed": seed} for seed in (*range(20), 3)) + lines([{"bench": "lif", "seed": 99}]),
+        "core.jsonl": lines(
+            {"core": core, "seed": seed, "coverage": {BINS[0]: 2, BINS[1]: 0}}
+            for core in CORES
+            for seed in (range(5) if core == "plain" else range(2, 8))
+        ),
         "proofs.json": json.dumps(proofs),
-        "mutants.jsonl": "".join(json.dumps(verdict.as_dict()) + "\n" for verdict in verdicts),
-        "mechanical.jsonl": "".join(json.dumps(verdict.as_dict()) + "\n" for verdict in mechanical),
+        "mutants.jsonl": lines(verdict.as_dict() for verdict in verdicts),
+        "mechanical.jsonl": lines(verdict.as_dict() for verdict in mechanical),
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)
@@ -43,7 +52,7 @@ def test_table_counts(results, capsys):
     n_mutants = sum(mutant.file == "hw/window.py" for mutant in MUTANTS)
     assert f"| window | `window` | 1 of {n_proofs} | 1 of {n_mutants} | 1 of 2 |" in text
     assert f"1 of {len(BINS)} bins" in text
-    assert "3 (5 to 7) of the whole core" in text and "20 (1 to 20) of its parts" in text
+    assert f"3 of the whole core, on each of {len(CORES)} configurations; 20 of its parts" in text
     assert "1 more netlist bugs change nothing" in text
 
 
@@ -66,11 +75,11 @@ def test_a_page_gets_the_table(results, tmp_path, capsys):
 
 
 def test_other_files_are_refused(results):
-    (results / "core.json").write_text("[]")
+    (results / "core.jsonl").write_text("[]\n")
     with pytest.raises(UserError, match="not what the commands print"):
         status.load(results)
-    (results / "core.json").unlink()
-    with pytest.raises(UserError, match="core.json is missing: lifarray simulate core"):
+    (results / "core.jsonl").unlink()
+    with pytest.raises(UserError, match="core.jsonl is missing: lifarray simulate core"):
         status.load(results)
 
 

@@ -1,0 +1,59 @@
+"""Files of results to which a long command adds line by line, so that it can be stopped and run again."""
+
+import json
+from pathlib import Path
+
+from ..golden.errors import UserError
+from ..golden.files import cannot_write
+
+
+class ResultsFile:
+    """JSON, one line for each thing that is done.
+
+    Parameters
+    ----------
+    path : path or None
+        None: nothing is read or written.
+    parse : function of a dict
+        What `lines` holds for a line; raises KeyError or TypeError for one of another command.
+
+    Members
+    -------
+    lines : list of what ``parse`` made, in the order of the file
+
+    Raises
+    ------
+    UserError
+        It cannot be read or written, or holds something else.
+    """
+
+    def __init__(self, path, parse):
+        self._path = Path(path) if path else None
+        self.lines = []
+        if self._path is None:
+            return
+        try:
+            text = self._path.read_text() if self._path.exists() else ""
+            # A line without an end was being written when its command was killed.
+            whole = text[: text.rfind("\n") + 1]
+            torn = text[len(whole) :]
+            if torn and not torn.startswith("{"):
+                raise ValueError("no JSON")
+            self.lines = [parse(json.loads(line)) for line in whole.splitlines()]
+            with self._path.open("a") as file:
+                if torn:
+                    file.truncate(len(whole.encode()))
+        except OSError as error:
+            raise cannot_write(path, error, "--results") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"--results {path}: not results of this command ({error})") from None
+
+    def append(self, fields: dict):
+        """Add a line."""
+        if self._path is None:
+            return
+        try:
+            with self._path.open("a") as file:
+                file.write(json.dumps(fields) + "\n")
+        except OSError as error:
+            raise cannot_write(self._path, error, "--results") from None
