@@ -66,6 +66,9 @@ NO_TESTS = 5
 TIMEOUT_S = 1800
 """For one test. Benches end by counting cycles; this is for a simulator that hangs, and for a busy machine."""
 
+GRACE_S = 10
+"""For tests that are stopped to end what they have begun."""
+
 
 def stages(mutant: Mutant | None):
     """Arguments of pytest, quickest first; a mutant is done with at the first test that fails."""
@@ -222,8 +225,17 @@ _running = set()
 
 
 def stop():
-    """End what other threads are judging."""
+    """End what other threads are judging.
+
+    Builds of a simulator are process groups of their own, which only the tests that began them can end: they are asked first.
+    """
     _stopped.set()
+    for process in list(_running):
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGINT)
+    deadline = time.monotonic() + GRACE_S
+    while _running and time.monotonic() < deadline:
+        time.sleep(0.05)
     for process in list(_running):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

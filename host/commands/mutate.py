@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from ...golden.errors import UserError
 from ...golden.progress import progress
 from ..lazy import load_mutate
 from ..options import add_json, add_seed, positive
-from ..output import print_json
+from ..output import print_json, require_writable, write_text
 
 EXAMPLES = """\
   lifarray mutate --list
@@ -18,6 +19,9 @@ EXAMPLES = """\
   lifarray mutate --results mutants.jsonl   (all: an hour; run again to go on)
   lifarray mutate --mechanical 5 scanner fire
 """
+
+FIRST_FIELD = '{"name": '
+"""Of a line of results."""
 
 
 def add_arguments(parser):
@@ -37,12 +41,20 @@ def run(args):
     mutate = load_mutate()
     if args.mechanical and args.sample:
         raise UserError("--sample draws from the list of bugs: with --mechanical, N is their number")
+    if args.names and args.sample:
+        raise UserError("--sample draws from the whole list of bugs: leave out their names")
     chosen = mutate.mechanical(args.names, args.mechanical, args.seed) if args.mechanical else mutate.select(args.names, args.sample, args.seed)
     if args.list:
+        if args.json:
+            print_json([mutant._asdict() for mutant in chosen])
+            return 0
         for mutant in chosen:
             print(f"{mutant.name:<24}{mutant.file:<20}{mutant.what}")
         return 0
-    done = read_results(args.results) if args.results else {}
+    done = {}
+    if args.results is not None:
+        require_writable(args.results, "--results")
+        done = read_results(args.results)
     verdicts = {mutant: done[mutant] for mutant in chosen if mutant in done}
     show(args, verdicts.values())
     with ThreadPoolExecutor(args.jobs) as pool:
@@ -51,7 +63,7 @@ def run(args):
             for task in progress(as_completed(tasks), "mutants", total=len(tasks)):
                 verdict = task.result()
                 verdicts[verdict.mutant] = verdict
-                if args.results:
+                if args.results is not None:
                     with open(args.results, "a") as file:
                         file.write(json.dumps(verdict.as_dict()) + "\n")
                 show(args, [verdict])
@@ -82,8 +94,14 @@ def read_results(path):
     results = {}
     path = Path(path)
     try:
-        lines = path.read_text().splitlines() if path.exists() else []
-        for line in lines:
+        text = path.read_text() if path.exists() else ""
+        whole, _, rest = text.rpartition("\n")
+        if rest.startswith(FIRST_FIELD):
+            # The disk was full, or the power went, as it was written.
+            print(f"{path}: its last line is not whole; what it was about is judged again", file=sys.stderr)
+            text = f"{whole}\n" if whole else ""
+            write_text(path, text)
+        for line in text.splitlines():
             verdict = mutate.Verdict.from_dict(json.loads(line))
             results[verdict.mutant] = verdict
     except (OSError, ValueError, KeyError, TypeError) as error:
