@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lifarray.golden.errors import UserError
+from lifarray.golden.files import whole_file
 
+from .bench import CORES
 from .coverage import BINS
 from .formal import PROOFS
 from .mutants import MUTANTS
 from .mutate import Verdict
+from .units.units import ALL
 
 RESULTS = Path(__file__).with_name("results")
 
@@ -77,11 +80,14 @@ class Results:
 
 
 def load(folder: Path) -> Results:
-    """The results in a folder; UserError if one is missing or is something else."""
+    """The results in a folder; UserError if one is missing or is something else.
+
+    Of several verdicts on bugs of one name the last counts: those before are of sources that have changed since.
+    """
     texts = {}
     for name, command in FILES.items():
         try:
-            texts[name] = (Path(folder) / name).read_text()
+            texts[name] = (Path(folder) / name).read_text(errors="replace")
         except OSError:
             raise UserError(f"{Path(folder) / name} is missing: {command}") from None
     try:
@@ -91,7 +97,13 @@ def load(folder: Path) -> Results:
         verdicts = [[Verdict.from_dict(json.loads(line)) for line in texts[f"{name}.jsonl"].splitlines()] for name in ("mutants", "mechanical")]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{folder}: not what the commands print ({error!r})") from None
-    return Results(units, core, proofs, *verdicts)
+    for name, run, is_whole in (
+        ("units", units, units.get("bench") == ALL),
+        ("core", core, (core.get("core") == "all" or set(core.get("cores", ())) == set(CORES)) and core.get("test") is None),
+    ):
+        if not (is_whole and run.get("passed") and run["seeds"] > 0):
+            raise UserError(f"{Path(folder) / name}.json is not of the whole bench: {FILES[f'{name}.json']}")
+    return Results(units, core, proofs, *(list({verdict.mutant.name: verdict for verdict in some}.values()) for some in verdicts))
 
 
 def table(results: Results) -> str:
@@ -123,7 +135,7 @@ def table(results: Results) -> str:
     lines += [
         "",
         f"Coverage of the core's bench: {hit} of {len(BINS)} bins. Seeds run without a mismatch: {_seeds(results.core)} of the whole core on "
-        f"{len(results.core.get('cores', [])) or 'all'} configurations, {_seeds(results.units)} of its parts.",
+        f"{len(CORES)} configurations, {_seeds(results.units)} of its parts.",
     ]
     if silent:
         lines[-1] += f" {silent} more netlist bugs change nothing, as was proved."
@@ -147,4 +159,5 @@ def write(page: Path, text: str):
     if old.count(BEGIN) != 1 or old.count(END) != 1 or old.index(END) < old.index(BEGIN):
         raise UserError(f"{page}: no place for the table, which is between the lines {BEGIN} and {END}")
     before, rest = old.split(BEGIN)
-    Path(page).write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")
+    with whole_file(page) as part:
+        part.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")

@@ -126,7 +126,7 @@ def run_core(args):
         if not args.json:
             print(f"core {core!r}, seed {seed}: all tests passed", flush=True)
     if args.json:
-        print_json({"core": args.core, "seed": args.seed, "seeds": args.seeds, "passed": True, "coverage": hits})
+        print_json({"core": args.core, "test": args.test, "seed": args.seed, "seeds": args.seeds, "passed": True, "coverage": hits})
     return 0
 
 

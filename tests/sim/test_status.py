@@ -25,8 +25,8 @@ def results(tmp_path):
         {"name": "window-two-ways", "result": "proved", "covers": {"a": None}},
     ]
     files = {
-        "units.json": json.dumps({"seed": 1, "seeds": 20, "passed": True}),
-        "core.json": json.dumps({"seed": 5, "seeds": 3, "passed": True, "coverage": {BINS[0]: 2, BINS[1]: 0}}),
+        "units.json": json.dumps({"bench": "units", "seed": 1, "seeds": 20, "passed": True}),
+        "core.json": json.dumps({"core": "all", "seed": 5, "seeds": 3, "passed": True, "coverage": {BINS[0]: 2, BINS[1]: 0}}),
         "proofs.json": json.dumps(proofs),
         "mutants.jsonl": "".join(json.dumps(verdict.as_dict()) + "\n" for verdict in verdicts),
         "mechanical.jsonl": "".join(json.dumps(verdict.as_dict()) + "\n" for verdict in mechanical),
@@ -45,6 +45,32 @@ def test_table_counts(results, capsys):
     assert f"1 of {len(BINS)} bins" in text
     assert "3 (5 to 7) of the whole core" in text and "20 (1 to 20) of its parts" in text
     assert "1 more netlist bugs change nothing" in text
+
+
+@pytest.mark.parametrize(
+    "name, changes",
+    [
+        ("units", {"bench": "reader"}),
+        ("units", {"passed": False}),
+        ("core", {"core": "plain"}),
+        ("core", {"core": "plain", "cores": ["plain", "wide"]}),
+        ("core", {"test": "windows"}),
+        ("core", {"seeds": 0}),
+    ],
+)
+def test_what_ran_in_part_is_not_taken_for_the_whole(results, name, changes):
+    path = results / f"{name}.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    with pytest.raises(UserError, match=f"{name}.json is not of the whole bench: lifarray simulate"):
+        status.load(results)
+
+
+def test_the_last_verdict_on_a_bug_counts(results):
+    """Yosys makes another bug of the same name where a part has changed; the file of results has both."""
+    old = Mutant("window-0-1of3", "netlist of window", "", "mutate in the part as it was", "")
+    path = results / "mechanical.jsonl"
+    path.write_text(json.dumps(mutate.Verdict(old, None, 1.0).as_dict()) + "\n" + path.read_text())
+    assert "| 1 of 2 |" in status.table(status.load(results))
 
 
 def test_every_mutant_proof_and_bench_has_a_block():
