@@ -72,7 +72,7 @@ def add_design(parser):
     which.add_argument("--config", choices=CONFIGS, metavar="NAME", help=f"of the core: {', '.join(CONFIGS)} (default: the board's)")
     which.add_argument("--network-size", metavar="N-N-N", help="choose the configuration with which a network of these sizes runs fastest")
     parser.add_argument(
-        "--bits", type=int, choices=(4, 8), default=8, help="weights of that network: 8, with vmem of 16 bits, or 4, with 12 (default: %(default)s)"
+        "--bits", type=int, choices=(4, 8), help="weights of that network: 8, with vmem of 16 bits, or 4, with 12 (default: 8)"
     )
     parser.add_argument("--lanes", type=positive, metavar="N", help="lanes instead of the configuration's")
     parser.add_argument(
@@ -110,12 +110,10 @@ def run(args):
 def _command(args) -> str:
     """The command line of these options."""
     words = ["lifarray bitstream"]
-    for name in ("board", "config", "network_size", "lanes", "memory", "local_pages", "clock_mhz", "out"):
+    for name in ("board", "config", "network_size", "bits", "lanes", "memory", "local_pages", "clock_mhz", "out"):
         value = getattr(args, name)
         if value is not None:
             words.append(f"--{name.replace('_', '-')} {shlex.quote(str(value))}")
-    if args.network_size:
-        words.append(f"--bits {args.bits}")
     if args.skip_simulation:
         words.append("--skip-simulation")
     return " ".join(words)
@@ -166,7 +164,9 @@ def make_design(args, hw):
     if args.network_size:
         if args.lanes:
             raise UserError("--network-size chooses the lanes itself: leave out --lanes")
-        config = best_config(_sizes(args.network_size), args.bits, board, local, args.local_pages)
+        config = best_config(_sizes(args.network_size), args.bits or 8, board, local, args.local_pages)
+    elif args.bits:
+        raise UserError("--bits is of a network: add --network-size, or choose a configuration with such weights by --config")
     else:
         config = CONFIGS[args.config or board.config]
         if args.lanes:
@@ -250,6 +250,7 @@ def resource_rows(board, resources) -> list:
 def _deliver(folder, build, simulated):
     """The results under their final names, the manifest last: where it is, all is."""
     design = build.design
+    (folder / f"{design.name}.json").unlink(missing_ok=True)     # of an earlier build
     paths = {"bit": folder / f"{design.name}.bit"}
     with whole_file(paths["bit"]) as part:
         shutil.copyfile(build.bitstream_path, part)
