@@ -6,6 +6,7 @@ import shlex
 import shutil
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
@@ -85,6 +86,11 @@ def add_design(parser):
 def run(args):
     hw = load_build()
     design = make_design(args, hw)
+    if args.openxc7 is not None:
+        if not design.is_xc7:
+            raise UserError(f"--openxc7: the {design.board.title} is built without it")
+        with suppress(hw.MissingTools):     # told when they are needed
+            hw.find_openxc7(args.openxc7)
     with output_folder(args.out) as folder:
         build = hw.Build(design, folder / f"{design.name}.build", report=_say)
         try:

@@ -110,9 +110,19 @@ def test_no_manifest_where_the_rest_is_not_whole(call, monkeypatch):
     assert not (call.out / "lifarray-pynq-z2.json").exists()
 
 
-def test_bits_without_a_network_are_refused(call):
-    status, out, err = call("bitstream", "--bits", "4")
-    assert (status, out) == (2, "") and "--bits is of a network" in err
+@pytest.mark.parametrize(
+    "options, part",
+    [
+        (["--bits", "4"], "--bits is of a network"),
+        (["--openxc7", "nowhere"], "--openxc7 'nowhere' is no folder"),
+        (["--board", "ulx3s-85f", "--openxc7", "."], "is built without it"),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_is_built(options, part, tmp_path, capsys):
+    assert main(["bitstream", "--board", "pynq-z2", "--out", str(tmp_path / "out"), *options]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1) and part in err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.xfail(strict=True, reason="Build.timing goes by times of files: nothing says then that place and route ran on this netlist")
