@@ -47,6 +47,14 @@ def test_bugs_of_the_core_are_noticed(name):
     assert mutate.judge(mutant).killed_by
 
 
+def test_a_test_that_fails_by_itself_says_nothing_of_a_bug(monkeypatch):
+    """As where the simulator does not start."""
+    monkeypatch.setattr(mutate, "_run", lambda command, **options: (1, "FAILED tests/sim/test_core.py::test_that_is_broken - ToolError: ..."))
+    [mutant] = mutate.select(["lif-rounding"])
+    with pytest.raises(ToolError, match="test_core.py::test_that_is_broken fails without a bug, too"):
+        mutate.judge(mutant)
+
+
 def test_unknown_bugs_are_refused():
     with pytest.raises(UserError, match="'lif-colour'"):
         mutate.select(["lif-colour"])
