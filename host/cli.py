@@ -78,6 +78,7 @@ def main(argv=None) -> int:
         sys.stdout.flush()
         return status
     except UserError as error:
+        warnings.showwarning = _show_nothing
         print(f"lifarray: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_USER_ERROR
     except ToolError as error:
@@ -144,7 +145,7 @@ def _parser(argv):
 
 
 def _show_nothing(*arguments, **options):
-    """What an interruption left half done warns of that as it goes: parts of a design that nobody used, for one."""
+    """What an interruption or bad input left half done warns of that as it goes: parts of a design that nobody used, for one."""
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):

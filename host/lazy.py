@@ -118,6 +118,7 @@ def load_build():
         board_verilog=build.board_verilog,
         describe_path=build.describe_path,
         check_budget=netlist.check_budget,
+        find_openxc7=tools.find_openxc7,
         BuildError=tools.BuildError,
         MissingTools=tools.MissingTools,
         OPENXC7_MINIMUM=tools.OPENXC7_MINIMUM,

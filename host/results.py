@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from ..golden.errors import UserError
-from ..golden.files import cannot_write
+from ..golden.files import cannot_write, require_writable
 
 
 class ResultsFile:
@@ -28,10 +28,11 @@ class ResultsFile:
     """
 
     def __init__(self, path, parse):
-        self._path = Path(path) if path else None
+        self._path = Path(path) if path is not None else None
         self.lines = []
         if self._path is None:
             return
+        require_writable(path, "--results")
         try:
             text = self._path.read_text() if self._path.exists() else ""
             # A line without an end was being written when its command was killed.

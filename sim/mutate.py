@@ -10,6 +10,7 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -65,6 +66,9 @@ NO_TESTS = 5
 
 TIMEOUT_S = 1800
 """For one test. Benches end by counting cycles; this is for a simulator that hangs, and for a busy machine."""
+
+GRACE_S = 10
+"""For tests that are stopped to end what they have begun."""
 
 
 def stages(mutant: Mutant | None):
@@ -198,6 +202,8 @@ def judge(mutant: Mutant | None) -> Verdict:
     ------
     UserError
         See `planted`.
+    ToolError
+        The tests cannot be run, or the one that failed does so without the bug.
     """
     begin = time.monotonic()
     if mutant and mutant.file.startswith(NETLIST_OF):
@@ -207,14 +213,28 @@ def judge(mutant: Mutant | None) -> Verdict:
         return Verdict(mutant, None, time.monotonic() - begin, changes_nothing(mutant))
     with planted(mutant) as (root, environment):
         for stage in stages(mutant):
-            command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not long", "-o", f"timeout={TIMEOUT_S}", *stage]
-            code, output = _run(command, cwd=root, env=environment)
+            code, output = _run_tests(stage, root, environment)
             if code not in (0, NO_TESTS):
                 lines = [line for line in output.splitlines() if line.startswith(("FAILED tests", "ERROR tests"))]
                 if not lines:
                     raise ToolError(f"the tests could not be run (exit {code}): {output[-1000:]}")
-                return Verdict(mutant, lines[0].split(" ")[1], time.monotonic() - begin)
+                test = lines[0].partition(" ")[2].partition(" - ")[0]
+                if mutant and not _passes(test):
+                    raise ToolError(f"{test} fails without a bug, too, and says nothing: {output[-1000:]}")
+                return Verdict(mutant, test, time.monotonic() - begin)
     return Verdict(mutant, None, time.monotonic() - begin)
+
+
+@cache
+def _passes(test) -> bool:
+    """Whether a test passes where nothing is planted."""
+    with planted(None) as (root, environment):
+        return _run_tests([test], root, environment)[0] == 0
+
+
+def _run_tests(tests, root, environment):
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not long", "-o", f"timeout={TIMEOUT_S}"]
+    return _run([sys.executable, "-m", "pytest", *options, *tests], cwd=root, env=environment)
 
 
 _stopped = threading.Event()
@@ -222,8 +242,17 @@ _running = set()
 
 
 def stop():
-    """End what other threads are judging."""
+    """End what other threads are judging.
+
+    Builds of a simulator are process groups of their own, which only the tests that began them can end: they are asked first.
+    """
     _stopped.set()
+    for process in list(_running):
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGINT)
+    deadline = time.monotonic() + GRACE_S
+    while _running and time.monotonic() < deadline:
+        time.sleep(0.05)
     for process in list(_running):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

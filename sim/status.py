@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lifarray.golden.errors import UserError
+from lifarray.golden.files import whole_file
 
 from .bench import CORES
 from .coverage import BINS
@@ -66,7 +67,7 @@ class Results:
 
     Members
     -------
-    units, core : list of dict, the runs that passed, as ``lifarray simulate … --results`` writes them
+    units, core : list of dict, the runs of the whole benches that passed, as ``lifarray simulate … --results`` writes them
     proofs : list of dict, as ``lifarray prove --json`` does
     mutants, mechanical : list of Verdict
     """
@@ -79,11 +80,14 @@ class Results:
 
 
 def load(folder: Path) -> Results:
-    """The results in a folder; UserError if one is missing or is something else."""
+    """The results in a folder; UserError if one is missing or is something else.
+
+    Of several verdicts on bugs of one name the last counts: those before are of sources that have changed since.
+    """
     texts = {}
     for name, command in FILES.items():
         try:
-            texts[name] = (Path(folder) / name).read_text()
+            texts[name] = (Path(folder) / name).read_text(errors="replace")
         except OSError:
             raise UserError(f"{Path(folder) / name} is missing: {command}") from None
     try:
@@ -94,7 +98,8 @@ def load(folder: Path) -> Results:
         verdicts = [[Verdict.from_dict(line) for line in lines[name]] for name in ("mutants.jsonl", "mechanical.jsonl")]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{folder}: not what the commands print ({error!r})") from None
-    return Results(units, core, proofs, *verdicts)
+    whole = [run for run in units if run["bench"] == ALL], [run for run in core if run.get("test") is None]
+    return Results(*whole, proofs, *(list({verdict.mutant.name: verdict for verdict in some}.values()) for some in verdicts))
 
 
 def table(results: Results) -> str:
@@ -126,7 +131,7 @@ def table(results: Results) -> str:
     lines += [
         "",
         f"Coverage of the core's bench: {hit} of {len(BINS)} bins. Seeds run without a mismatch: {core_seeds(results.core)} of the whole core, on "
-        f"each of {len(CORES)} configurations; {len({run['seed'] for run in results.units if run['bench'] == ALL})} of its parts.",
+        f"each of {len(CORES)} configurations; {len({run['seed'] for run in results.units})} of its parts.",
     ]
     if silent:
         lines[-1] += f" {silent} more netlist bugs change nothing, as was proved."
@@ -151,4 +156,5 @@ def write(page: Path, text: str):
     if old.count(BEGIN) != 1 or old.count(END) != 1 or old.index(END) < old.index(BEGIN):
         raise UserError(f"{page}: no place for the table, which is between the lines {BEGIN} and {END}")
     before, rest = old.split(BEGIN)
-    Path(page).write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")
+    with whole_file(page) as part:
+        part.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")

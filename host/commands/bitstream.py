@@ -6,6 +6,7 @@ import shlex
 import shutil
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
@@ -72,7 +73,7 @@ def add_design(parser):
     which.add_argument("--config", choices=CONFIGS, metavar="NAME", help=f"of the core: {', '.join(CONFIGS)} (default: the board's)")
     which.add_argument("--network-size", metavar="N-N-N", help="choose the configuration with which a network of these sizes runs fastest")
     parser.add_argument(
-        "--bits", type=int, choices=(4, 8), default=8, help="weights of that network: 8, with vmem of 16 bits, or 4, with 12 (default: %(default)s)"
+        "--bits", type=int, choices=(4, 8), help="weights of that network: 8, with vmem of 16 bits, or 4, with 12 (default: 8)"
     )
     parser.add_argument("--lanes", type=positive, metavar="N", help="lanes instead of the configuration's")
     parser.add_argument(
@@ -85,8 +86,11 @@ def add_design(parser):
 def run(args):
     hw = load_build()
     design = make_design(args, hw)
-    if args.openxc7 is not None and not Path(args.openxc7).is_dir():
-        raise UserError(f"--openxc7 {args.openxc7!r} is no folder: name the one that openXC7 is installed in")
+    if args.openxc7 is not None:
+        if not design.is_xc7:
+            raise UserError(f"--openxc7: the {design.board.title} is built without it")
+        with suppress(hw.MissingTools):     # told when they are needed
+            hw.find_openxc7(args.openxc7)
     with output_folder(args.out) as folder:
         build = hw.Build(design, folder / f"{design.name}.build", report=_say)
         try:
@@ -114,12 +118,10 @@ def run(args):
 def _command(args) -> str:
     """The command line of these options."""
     words = ["lifarray bitstream"]
-    for name in ("board", "config", "network_size", "lanes", "memory", "local_pages", "clock_mhz", "out"):
+    for name in ("board", "config", "network_size", "bits", "lanes", "memory", "local_pages", "clock_mhz", "out"):
         value = getattr(args, name)
         if value is not None:
             words.append(f"--{name.replace('_', '-')} {shlex.quote(str(value))}")
-    if args.network_size:
-        words.append(f"--bits {args.bits}")
     if args.skip_simulation:
         words.append("--skip-simulation")
     return " ".join(words)
@@ -170,7 +172,9 @@ def make_design(args, hw):
     if args.network_size:
         if args.lanes:
             raise UserError("--network-size chooses the lanes itself: leave out --lanes")
-        config = best_config(_sizes(args.network_size), args.bits, board, local, args.local_pages)
+        config = best_config(_sizes(args.network_size), args.bits or 8, board, local, args.local_pages)
+    elif args.bits:
+        raise UserError("--bits is of a network: add --network-size, or choose a configuration with such weights by --config")
     else:
         config = CONFIGS[args.config or board.config]
         if args.lanes:
@@ -254,6 +258,7 @@ def resource_rows(board, resources) -> list:
 def _deliver(folder, build, simulated):
     """The results under their final names, the manifest last: where it is, all is."""
     design = build.design
+    (folder / f"{design.name}.json").unlink(missing_ok=True)     # of an earlier build
     paths = {"bit": folder / f"{design.name}.bit"}
     with whole_file(paths["bit"]) as part:
         shutil.copyfile(build.bitstream_path, part)

@@ -37,9 +37,14 @@ def run(args):
     mutate = load_mutate()
     if args.mechanical and args.sample:
         raise UserError("--sample draws from the list of bugs: with --mechanical, N is their number")
+    if args.names and args.sample:
+        raise UserError("--sample draws from the whole list of bugs: leave out their names")
     chosen = mutate.mechanical(args.names, args.mechanical, args.seed) if args.mechanical else mutate.select(args.names, args.sample, args.seed)
     if args.list:
-        print_table(["bug", "in", "what"], [[mutant.name, mutant.file, mutant.what] for mutant in chosen])
+        if args.json:
+            print_json([mutant._asdict() for mutant in chosen])
+        else:
+            print_table(["bug", "in", "what"], [[mutant.name, mutant.file, mutant.what] for mutant in chosen])
         return 0
     # One whose source was changed since is another mutant.
     results = ResultsFile(args.results, mutate.Verdict.from_dict)

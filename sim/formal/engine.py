@@ -166,19 +166,21 @@ class Engine:
     def _yosys(self, name, script):
         """Run a yosys script in a process of its own: yosys ends the process at an error."""
         self._write(f"{name}.ys", script)
-        self._run([sys.executable, "-c", RUN_SCRIPT, f"{name}.ys"], f"{name}.log")
+        try:
+            self._run([sys.executable, "-c", RUN_SCRIPT, f"{name}.ys"], f"{name}.log")
+        except subprocess.TimeoutExpired:
+            # What it should have written may be there of an earlier run.
+            raise ToolError(f"yosys did not end {name}.ys within {self._timeout_s:g} s") from None
 
     def _abc(self, commands, name):
         executable = Path(find_spec("pyosys").origin).parent / "yosys-abc"
-        return self._run([str(executable), "-c", commands], f"{name}.log")
-
-    def _run(self, command, log):
         try:
-            done = subprocess.run(
-                command, cwd=self._folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=self._timeout_s
-            )
+            return self._run([str(executable), "-c", commands], f"{name}.log")
         except subprocess.TimeoutExpired as expired:
             return (expired.stdout or b"").decode()
+
+    def _run(self, command, log):
+        done = subprocess.run(command, cwd=self._folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=self._timeout_s)
         self._write(log, done.stdout)
         if done.returncode:
             tail = "\n".join(done.stdout.splitlines()[-15:])

@@ -110,6 +110,40 @@ def test_a_wrong_folder_of_openxc7_is_told_before_the_work(call):
     assert status == 2 and "is no folder" in err and "synthesis" not in err
 
 
+def test_no_manifest_where_the_rest_is_not_whole(call, monkeypatch):
+    assert call("bitstream", *call.openxc7)[0] == 0
+
+    def full(*arguments):
+        raise UserError("the disk is full")
+
+    monkeypatch.setattr("lifarray.host.commands.bitstream.hwh", full)
+    assert call("bitstream", *call.openxc7)[0] == 2
+    assert not (call.out / "lifarray-pynq-z2.json").exists()
+
+
+@pytest.mark.parametrize(
+    "options, part",
+    [
+        (["--bits", "4"], "--bits is of a network"),
+        (["--openxc7", "nowhere"], "--openxc7 'nowhere' is no folder"),
+        (["--board", "ulx3s-85f", "--openxc7", "."], "is built without it"),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_is_built(options, part, tmp_path, capsys):
+    assert main(["bitstream", "--board", "pynq-z2", "--out", str(tmp_path / "out"), *options]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1) and part in err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.xfail(strict=True, reason="Build.timing goes by times of files: nothing says then that place and route ran on this netlist")
+def test_the_same_netlist_made_again(call):
+    """As where another design was made in between."""
+    assert call("bitstream", *call.openxc7)[0] == 0
+    (call.out / "lifarray-pynq-z2.build" / "lifarray_pynq_z2.json").unlink()
+    assert call("bitstream", *call.openxc7)[0] == 0
+
+
 def test_with_stand_ins(call):
     status, out, err = call("bitstream", *call.openxc7)
     assert (status, err.count("nothing changed")) == (0, 1)

@@ -62,7 +62,10 @@ def test_an_interrupted_command_ends_in_one_line(lifarray, monkeypatch):
     assert lifarray("info", "demo") == (130, "", "lifarray: interrupted\n")
 
 
-def test_an_interrupted_command_does_not_warn_of_what_it_left(lifarray, monkeypatch):
+@pytest.mark.parametrize(
+    "error, told", [(KeyboardInterrupt, (130, "", "lifarray: interrupted\n")), (cli.UserError, (2, "", "lifarray: no such clock\n"))]
+)
+def test_a_command_that_ends_early_does_not_warn_of_what_it_left(error, told, lifarray, monkeypatch):
     """As Amaranth does of parts of a design that are not used in the end."""
 
     class Part:
@@ -71,12 +74,12 @@ def test_an_interrupted_command_does_not_warn_of_what_it_left(lifarray, monkeypa
 
     def interrupt(*arguments):
         part = Part()  # noqa: F841
-        raise KeyboardInterrupt
+        raise error("no such clock")
 
     monkeypatch.setattr("lifarray.host.commands.info.load_network", interrupt)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        assert lifarray("info", "demo") == (130, "", "lifarray: interrupted\n")
+        assert lifarray("info", "demo") == told
 
 
 def test_a_bug_is_not_hidden(lifarray, monkeypatch):

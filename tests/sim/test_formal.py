@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from lifarray.golden.errors import UserError
+from lifarray.golden.errors import ToolError, UserError
 from lifarray.host import cli
 
 if find_spec("pyosys") is None or find_spec("amaranth") is None:
@@ -101,6 +101,22 @@ def test_assumptions_bind_and_an_unreached_cover_is_told(tmp_path):
 
     outcome = Engine(tmp_path).prove("assume", build, "bounded", 3)
     assert outcome.result == "proved" and outcome.reached == {"above": None} and not outcome.ok
+
+
+def test_yosys_that_does_not_end_is_told(tmp_path):
+    """Not what it has written in an earlier run taken for what it was to write now."""
+
+    from amaranth.hdl import Signal
+
+    def build(bench):
+        count = Signal(4)
+        bench.m.d.sync += count.eq(count + 1)
+        bench.check("below", count < 9)
+        bench.cover("three", count == 3)
+
+    assert Engine(tmp_path).prove("same", build, "bounded", 8).ok
+    with pytest.raises(ToolError, match="yosys did not end same.ys within 0.01 s"):
+        Engine(tmp_path, timeout_s=0.01).prove("same", build, "bounded", 8)
 
 
 def test_command_proves_and_lists(capsys, tmp_path):

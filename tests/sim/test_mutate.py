@@ -1,12 +1,17 @@
 """The judge of planted bugs, and a sample of them; `lifarray mutate` plants them all."""
 
+import json
+import os
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
 import pytest
 
-from lifarray.golden.errors import UserError
+from lifarray.golden.errors import ToolError, UserError
 from lifarray.host import cli
 from lifarray.sim import mechanical, mutate, runner
 from lifarray.sim.units import UNITS
@@ -42,6 +47,14 @@ def test_bugs_of_the_core_are_noticed(name):
     assert mutate.judge(mutant).killed_by
 
 
+def test_a_test_that_fails_by_itself_says_nothing_of_a_bug(monkeypatch):
+    """As where the simulator does not start."""
+    monkeypatch.setattr(mutate, "_run", lambda command, **options: (1, "FAILED tests/sim/test_core.py::test_that_is_broken - ToolError: ..."))
+    [mutant] = mutate.select(["lif-rounding"])
+    with pytest.raises(ToolError, match="test_core.py::test_that_is_broken fails without a bug, too"):
+        mutate.judge(mutant)
+
+
 def test_unknown_bugs_are_refused():
     with pytest.raises(UserError, match="'lif-colour'"):
         mutate.select(["lif-colour"])
@@ -66,8 +79,46 @@ def test_results_are_kept_and_not_judged_again(tmp_path, monkeypatch, capsys):
     assert cli.main(["mutate", "lif-rounding", "lif-shift", "--results", results]) == 1
     assert judged == ["lif-rounding", "lif-shift"]
     assert "1 of 2 planted bugs were noticed" in capsys.readouterr().out
+    whole = (tmp_path / "mutants.jsonl").read_text()
+    (tmp_path / "mutants.jsonl").write_text(whole[:-20])        # as a full disk leaves it
+    assert cli.main(["mutate", "lif-rounding", "lif-shift", "--results", results]) == 1
+    assert judged == ["lif-rounding", "lif-shift", "lif-shift"]
+    assert (tmp_path / "mutants.jsonl").read_text() == whole
     (tmp_path / "mutants.jsonl").write_text("nonsense")
     assert cli.main(["mutate", "lif-rounding", "--results", results]) == 2
+
+
+def test_what_cannot_be_done_is_told_before_anything_is_judged(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(mutate, "judge", lambda mutant: pytest.fail("it was judged"))
+    for arguments in (["--results", str(tmp_path / "none" / "mutants.jsonl")], ["--results", ""], ["--sample", "2"]):
+        assert cli.main(["mutate", "lif-rounding", *arguments]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_list_as_json(capsys):
+    assert cli.main(["mutate", "--list", "--json", "lif-rounding"]) == 0
+    [mutant] = json.loads(capsys.readouterr().out)
+    assert (mutant["name"], mutant["file"]) == ("lif-rounding", "hw/lif.py")
+
+
+TEST_THAT_BUILDS = """
+import subprocess
+from lifarray.sim import runner
+runner._call(["sh", "-c", "echo $$ > part; mv part pid; exec sleep 60"], True, lambda: None, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+"""
+
+
+def test_stop_leaves_no_build_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(mutate, "_stopped", threading.Event())
+    with ThreadPoolExecutor(1) as pool:
+        task = pool.submit(mutate._run, [sys.executable, "-c", TEST_THAT_BUILDS], cwd=tmp_path)
+        while not (tmp_path / "pid").exists() and not task.done():
+            time.sleep(0.05)
+        mutate.stop()
+        with pytest.raises(ToolError, match="stopped"):
+            task.result()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def test_the_bench_and_the_proofs_of_a_part_come_before_the_core():

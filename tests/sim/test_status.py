@@ -30,7 +30,7 @@ def results(tmp_path):
         {"name": "window-two-ways", "result": "proved", "covers": {"a": None}},
     ]
     files = {
-        "units.jsonl": lines({"bench": "units", "seed": seed} for seed in (*range(20), 3)) + lines([{"bench": "lif", "seed": 99}]),
+        "units.jsonl": lines({"bench": "units", "seed": seed} for seed in (*range(20), 3)),
         "core.jsonl": lines(
             {"core": core, "seed": seed, "coverage": {BINS[0]: 2, BINS[1]: 0}}
             for core in CORES
@@ -54,6 +54,23 @@ def test_table_counts(results, capsys):
     assert f"1 of {len(BINS)} bins" in text
     assert f"3 of the whole core, on each of {len(CORES)} configurations; 20 of its parts" in text
     assert "1 more netlist bugs change nothing" in text
+
+
+def test_what_ran_in_part_is_not_taken_for_the_whole(results):
+    with (results / "units.jsonl").open("a") as file:
+        file.write(lines([{"bench": "reader", "seed": 100}]))
+    with (results / "core.jsonl").open("a") as file:
+        file.write(lines({"core": core, "seed": 5, "test": "windows", "coverage": {BINS[1]: 3}} for core in CORES))
+    text = status.table(status.load(results))
+    assert f"1 of {len(BINS)} bins" in text and "3 of the whole core" in text and "20 of its parts" in text
+
+
+def test_the_last_verdict_on_a_bug_counts(results):
+    """Yosys makes another bug of the same name where a part has changed; the file of results has both."""
+    old = Mutant("window-0-1of3", "netlist of window", "", "mutate in the part as it was", "")
+    path = results / "mechanical.jsonl"
+    path.write_text(json.dumps(mutate.Verdict(old, None, 1.0).as_dict()) + "\n" + path.read_text())
+    assert "| 1 of 2 |" in status.table(status.load(results))
 
 
 def test_every_mutant_proof_and_bench_has_a_block():

@@ -1,0 +1,64 @@
+"""Files of results: a command that was stopped goes on where it was."""
+
+import json
+
+import pytest
+
+from lifarray.golden.errors import UserError
+from lifarray.host import cli, lazy
+from lifarray.host.results import ResultsFile
+from lifarray.sim import bench
+
+
+def test_lines_are_kept(tmp_path):
+    path = tmp_path / "results.jsonl"
+    ResultsFile(path, dict).append({"seed": 1})
+    again = ResultsFile(path, dict)
+    again.append({"seed": 2})
+    assert again.lines == [{"seed": 1}] and [line["seed"] for line in ResultsFile(path, dict).lines] == [1, 2]
+
+
+def test_a_torn_line_is_dropped(tmp_path):
+    path = tmp_path / "results.jsonl"
+    path.write_text('{"seed": 1}\n{"se')
+    results = ResultsFile(path, dict)
+    assert results.lines == [{"seed": 1}]
+    results.append({"seed": 3})
+    assert path.read_text() == '{"seed": 1}\n{"seed": 3}\n'
+
+
+@pytest.mark.parametrize("text", ["a note of mine", "a note\nof mine\n", '{"seed": 1}\nno line'])
+def test_another_file_is_left_alone(text, tmp_path):
+    path = tmp_path / "notes"
+    path.write_text(text)
+    with pytest.raises(UserError, match="not results of this command"):
+        ResultsFile(path, dict)
+    assert path.read_text() == text
+
+
+def test_simulate_goes_on_after_what_passed(tmp_path, monkeypatch, capsys):
+    ran = []
+
+    def run(core, seed, **options):
+        if len(ran) == 3:
+            raise KeyboardInterrupt
+        ran.append((core, seed))
+        return {bench.BINS[0]: 1}
+
+    monkeypatch.setattr(lazy, "load_sim", lambda: None)
+    monkeypatch.setattr(bench, "run_core_bench", run)
+    path = tmp_path / "core.jsonl"
+    command = ["simulate", "core", "--core", "all", "--seeds", "2", "--results", str(path)]
+    assert cli.main(command) == 130
+    assert [(line["core"], line["seed"]) for line in map(json.loads, path.read_text().splitlines())] == ran
+    first, ran[:] = list(ran), []
+    for _ in range(10):
+        if cli.main(command) == 0:
+            break
+        first, ran[:] = first + ran, []
+    everything = [(core, seed) for seed in range(2) for core in bench.CORES]
+    assert first + ran == everything
+    capsys.readouterr()
+    assert cli.main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["coverage"] == {bench.BINS[0]: len(everything)}
+    assert cli.main([*command, "--count", "11"]) == 130, "other settings are other runs"
