@@ -4,8 +4,10 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from lifarray.golden.progress import elapsed
@@ -51,6 +53,7 @@ def run_step(folder: Path, name: str, tool: Tool, arguments, available, variable
     digest = _digest(tool, arguments, {path: (folder / path).read_bytes() for path in inputs})
     outputs = _outputs_if_done(folder, stamp, digest)
     if outputs is not None:
+        stamp.touch()       # it is of these inputs, also where they were made again
         return False, outputs
     stamp.unlink(missing_ok=True)
     log = folder / f"{name}.log"
@@ -75,7 +78,7 @@ def run_step(folder: Path, name: str, tool: Tool, arguments, available, variable
 
 def _call(name, command, **options) -> int:
     """Run a command, showing for how long it has been running, and return its exit status; it does not outlive the call."""
-    with elapsed(name) as tick, subprocess.Popen(command, **options) as process:
+    with elapsed(name) as tick, subprocess.Popen(command, start_new_session=True, **options) as process:
         try:
             while True:
                 try:
@@ -83,7 +86,8 @@ def _call(name, command, **options) -> int:
                 except subprocess.TimeoutExpired:
                     tick()
         except BaseException:
-            process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)     # yosys has started ABC
             raise
 
 

@@ -14,6 +14,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+
 from lifarray.golden.errors import ToolError, UserError
 
 from . import runner
@@ -140,12 +142,9 @@ class Verdict:
         return cls(Mutant(**fields), **verdict)
 
 
-def check_list():
-    """Raise UserError unless each mutant's place is still there, once, and names are unique."""
-    names = [mutant.name for mutant in MUTANTS]
-    if len(set(names)) != len(names):
-        raise UserError("two mutants have the same name")
-    for mutant in MUTANTS:
+def check_list(mutants):
+    """Raise UserError unless each mutant's place is still there, once."""
+    for mutant in mutants:
         found = (REPOSITORY / mutant.file).read_text().count(mutant.old)
         if found != 1:
             raise UserError(f"mutant {mutant.name!r}: its place stands {found} times in {mutant.file}, must be once: {mutant.old!r}")
@@ -153,18 +152,15 @@ def check_list():
 
 def select(names=(), sample=0, seed=0):
     """Mutants by name, or ``sample`` of them at random, or all."""
-    check_list()
     unknown = set(names) - {mutant.name for mutant in MUTANTS}
     if unknown:
         raise UserError(f"unknown mutant {sorted(unknown)[0]!r}: see 'lifarray mutate --list'")
-    if names:
-        return [mutant for mutant in MUTANTS if mutant.name in names]
+    chosen = [mutant for mutant in MUTANTS if not names or mutant.name in names]
     if sample:
-        import numpy as np
-
-        chosen = np.random.default_rng(seed).choice(len(MUTANTS), size=min(sample, len(MUTANTS)), replace=False)
-        return [MUTANTS[i] for i in sorted(chosen)]
-    return list(MUTANTS)
+        places = np.random.default_rng(seed).choice(len(chosen), size=min(sample, len(chosen)), replace=False)
+        chosen = [chosen[i] for i in sorted(places)]
+    check_list(chosen)
+    return chosen
 
 
 @contextmanager

@@ -15,6 +15,9 @@ HEARTBEAT_BITS = 27
 VCO_HZ = 600_000_000
 """Middle of what the PLL's oscillator can do, 400 to 800 MHz (FPGA-TN-02200)."""
 
+MAX_HZ = 400_000_000
+"""Of the PLL's output (the same)."""
+
 
 def pll_parameters(input_hz: int, clock_hz: int) -> dict:
     """Parameters of an EHXPLLL that makes ``clock_hz``, with feedback from its output.
@@ -26,7 +29,7 @@ def pll_parameters(input_hz: int, clock_hz: int) -> dict:
     UserError
         It cannot make exactly that clock.
     """
-    for divide in range(1, 11):
+    for divide in range(1, 11) if clock_hz <= MAX_HZ else ():
         if clock_hz * divide % input_hz == 0:
             output_divide = max(1, round(VCO_HZ / clock_hz))
             return {
@@ -36,7 +39,7 @@ def pll_parameters(input_hz: int, clock_hz: int) -> dict:
                 # Its edges in step with the oscillator's.
                 "p_CLKOP_CPHASE": output_divide // 2 - 1,
             }
-    raise UserError(f"clock_hz = {clock_hz}: the board's PLL makes no such clock of {input_hz} Hz; choose a multiple of 2500000")
+    raise UserError(f"clock_hz = {clock_hz}: the board's PLL makes no such clock of {input_hz} Hz; choose a multiple of 2500000 up to {MAX_HZ}")
 
 
 class Ulx3sPlatform(ULX3S_85F_Platform):
@@ -50,6 +53,7 @@ class Ulx3sPlatform(ULX3S_85F_Platform):
     def __init__(self, clock_hz):
         self.clock_hz = clock_hz
         super().__init__()
+        self.pll_parameters = pll_parameters(round(self.default_clk_frequency), clock_hz)
 
 
 class Ulx3sTop(wiring.Component):
@@ -85,13 +89,12 @@ class Ulx3sTop(wiring.Component):
         m.submodules.oscillator = oscillator = io.Buffer("i", platform.request(platform.default_clk, dir="-"))
         clock = Signal()
         locked = Signal()
-        input_hz = round(platform.default_clk_frequency)
         m.submodules.pll = Instance(
             "EHXPLLL",
             p_CLKOP_ENABLE="ENABLED",
             p_CLKOP_FPHASE=0,
             p_FEEDBK_PATH="CLKOP",
-            **pll_parameters(input_hz, platform.clock_hz),
+            **platform.pll_parameters,
             i_CLKI=oscillator.i,
             i_CLKFB=clock,
             i_RST=0,

@@ -4,7 +4,8 @@
 #   vivado -mode batch -source hw/boards/vivado.tcl -tclargs lifarray-pynq-z2.v lifarray-pynq-z2.bit 100
 #
 # The first writes lifarray-pynq-z2.hwh too, which pynq reads beside the .bit. The core is that of `lifarray bitstream` unless
-# --config names another; its memory is the board's. Written for Vivado 2022.1 or newer; not run yet.
+# --config names another; its memory is the board's, or block RAM with --memory local. Written for Vivado 2022.1 or newer; not
+# run yet.
 lassign $argv source bitstream megahertz
 
 create_project -in_memory -part xc7z020clg400-1

@@ -136,7 +136,6 @@ def test_what_cannot_be_is_told_before_anything_is_built(options, part, tmp_path
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.xfail(strict=True, reason="Build.timing goes by times of files: nothing says then that place and route ran on this netlist")
 def test_the_same_netlist_made_again(call):
     """As where another design was made in between."""
     assert call("bitstream", *call.openxc7)[0] == 0
@@ -317,6 +316,11 @@ def test_verilog_of_a_board(monkeypatch, tmp_path):
     assert main(["verilog", "--board", "pynq-z2", "--out", str(path)]) == 0
     assert path.read_text() == text
     assert (tmp_path / "top.hwh").read_text() == hwh("top", 100_000_000)
+    assert main(["verilog", "--board", "pynq-z2", "--memory", "local", "--out", str(path)]) == 0
+    text = path.read_text()
+    assert "PS7 ps7 (" in text and r"module \lifarray.core.memory.bank0 (" in text
+    assert (tmp_path / "top.hwh").read_text() == hwh("top", 100_000_000, BOARDS["pynq-z2"].local_pages)
+    assert main(["verilog", "--memory", "local", "--out", str(path)]) == 2
 
 
 @pytest.mark.long

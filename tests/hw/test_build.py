@@ -216,11 +216,13 @@ def test_pip_tools():
 
 def test_pll():
     pytest.importorskip("amaranth_boards")
+    from lifarray.hw.boards import make_platform
     from lifarray.hw.boards.ulx3s import pll_parameters
 
-    for clock_hz in (25_000_000, 50_000_000, 80_000_000, 100_000_000, 62_500_000):
+    for clock_hz in (25_000_000, 50_000_000, 80_000_000, 100_000_000, 62_500_000, 400_000_000):
         p = pll_parameters(25_000_000, clock_hz)
         assert 25_000_000 * p["p_CLKFB_DIV"] == clock_hz * p["p_CLKI_DIV"]
         assert 400e6 <= clock_hz * p["p_CLKOP_DIV"] <= 800e6
-    with pytest.raises(UserError, match="clock_hz = 33333333"):
-        pll_parameters(25_000_000, 33_333_333)
+    for clock_hz in (33_333_333, 500_000_000):
+        with pytest.raises(UserError, match=f"clock_hz = {clock_hz}"):
+            make_platform("ulx3s-85f", clock_hz)
