@@ -9,7 +9,7 @@ STAMP := $(VENV)/installed-by-$(subst /,_,$(PYTHON))
 TORCH_INDEX ?=
 PEERS_STAMP := $(STAMP)-peers
 
-.PHONY: help demo test test-long test-peers board-package bitstreams test-board test-board-pynq30 test-board-pynq4 lint install clean
+.PHONY: help demo test test-long test-peers board-package netlists bitstreams test-board test-board-pynq30 test-board-pynq4 lint install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -35,10 +35,16 @@ board-package: $(STAMP) ## the wheel for a board, in dist/: with the bitstreams 
 # openXC7's folder, if it is not on PATH: make bitstreams OPENXC7=/opt/openxc7
 OPENXC7 :=
 
-bitstreams: $(STAMP) ## PYNQ bitstreams, of the board's memory and of block RAM, into host/overlays for board-package; needs openXC7
-	for board in pynq-z1 pynq-z2; do for memory in ddr local; do \
-	    $(VENV)/bin/lifarray bitstream --board $$board --memory $$memory --out bitstreams $(if $(OPENXC7),--openxc7 $(OPENXC7)) $(ARGS) || exit; \
+# A recipe that ends with the first bitstream that fails, but for the exit statuses $(1).
+each_bitstream = for board in pynq-z1 pynq-z2; do for memory in ddr local; do \
+	    $(VENV)/bin/lifarray bitstream --board $$board --memory $$memory --out bitstreams $(if $(OPENXC7),--openxc7 $(OPENXC7)) $(ARGS) $(1) || exit; \
 	done; done
+
+netlists: $(STAMP) ## of the PYNQ boards, with a small network run on each: what needs no openXC7, and is not done again by bitstreams
+	$(call each_bitstream,|| [ $$? = 3 ])
+
+bitstreams: $(STAMP) ## PYNQ bitstreams, of the board's memory and of block RAM, into host/overlays for board-package; needs openXC7
+	$(call each_bitstream,)
 	cp bitstreams/*.bit bitstreams/*.hwh bitstreams/*.json host/overlays/
 
 # Environments of their own: pynq keeps NumPy and setuptools at versions of its own choice.
