@@ -15,16 +15,17 @@ async def accesses(dut):
 
 async def run(part):
     rng = part.rng
-    address_bits = part.config[0]
+    address_bits, *bits_of_halves = part.config
     halves = [LiteWords(part, name, 0.3) for name in ("low", "high")]
     expected = [{}, {}]
-    for half in halves:
-        half.failing = {8}
+    places = [[4 * int(word) for word in rng.choice(1 << bits - 2, size=8, replace=False)] for bits in bits_of_halves]
+    for half, mine in zip(halves, places, strict=True):
+        half.failing = {mine[0]}
 
     def draw():
         """An address of the manager, and where it leads: half and address there."""
         half = int(rng.integers(2))
-        address = 4 * int(rng.integers(8))
+        address = int(rng.choice(places[half]))
         return half << address_bits - 1 | address, half, address
 
     async def writes():

@@ -32,10 +32,10 @@ class Memory:
             accept, take, answer = (bool(rng.random() < share) for share in self.shares)
             part.bus__awready.value, part.bus__wready.value = accept, take
             answer = answer and bool(self.answers)
-            part.bus__bvalid.value = answer
-            if answer:
-                part.bus__bresp.value = 2 * (self.answers.popleft() in self.faults)
+            failed = answer and self.answers.popleft() in self.faults
+            part.bus__bvalid.value, part.bus__bresp.value = answer, 2 * failed
             await part.tick()
+            assert part.error_failed.value == failed, "memory's errors are told, and nothing else"
             now = tuple(part.value(f"bus__w{name}") for name in ("data", "strb", "last")) if part.bus__wvalid.value else None
             assert offered is None or now == offered, "data change while they wait"
             offered = now if now and not take else None
