@@ -39,6 +39,7 @@ COUNTS = 3, 30
 """Of the bench: as in the test suite, and for what that does not notice."""
 
 PROOF_S = 60
+"""For a method of proof; four times as much for the whole, so that a part of large memories takes minutes at most."""
 
 READ = """\
 read_rtlil {il}
@@ -77,10 +78,10 @@ def _parts(unit):
     return {f"{unit}_{key}": UNITS[unit].component(variant) for key, variant in UNITS[unit].variants.items()}
 
 
-def _yosys(folder, script):
+def _yosys(folder, script, timeout=None):
     (folder / "script.ys").write_text(script)
     command = [sys.executable, "-m", "lifarray.hw.yosys", "-q", "-l", "log", "script.ys"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout)
     if done.returncode:
         raise ToolError(f"yosys failed: {done.stderr[-1000:] or (folder / 'log').read_text()[-1000:]}")
 
@@ -184,10 +185,11 @@ def changes_nothing(mutant) -> bool:
         # The other variants of the part are as they were.
         variant = re.search(rf"-cell \S*\\({unit}_\w+)\.", mutant.new)
         outputs = f"{variant[1]}_*" if variant else "*"
-        _yosys(folder, READ.format(il="top.il") + MITER.format(mutation=mutation, aig="miter.aig", outputs=outputs))
+        miter = READ.format(il="top.il") + MITER.format(mutation=mutation, aig="miter.aig", outputs=outputs)
         # Registers that correspond, of tens of thousands, first: in most cases nothing is left then.
         commands = f"read_aiger miter.aig; strash; scleanup; lcorr; scorr; dprove; pdr -T {PROOF_S}"
         try:
+            _yosys(folder, miter, timeout=4 * PROOF_S)
             done = subprocess.run([str(abc), "-c", commands], cwd=folder, capture_output=True, text=True, timeout=4 * PROOF_S)
         except subprocess.TimeoutExpired:
             return False
