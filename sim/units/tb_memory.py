@@ -43,6 +43,11 @@ def draw_span(rng, first, n_bytes, word):
     return first + word * int(rng.integers(0, (n_bytes - length) // word + 1)), length
 
 
+def attributes(rng):
+    """What a processor may say of a burst, all of which the memory takes alike."""
+    return dict(cache=int(rng.integers(16)), prot=int(rng.integers(8)))
+
+
 @cocotb.test()
 async def both_sides(dut):
     """Host and core use blocks in turn, all at once, then read each other's; the other memory too."""
@@ -62,16 +67,17 @@ async def run(part):
         for _ in range(6 * settings["count"]):
             at_low = rng.random() < 0.3
             block = int(rng.choice(blocks))
-            memory, base, size = (low_copy, 0, PAGE) if at_low else (copy[block], LOCAL_MEMORY_BASE + block, BLOCK)
+            memory, base, n_bytes = (low_copy, 0, PAGE) if at_low else (copy[block], LOCAL_MEMORY_BASE + block, BLOCK)
             # Bytes at any address: the bus model drops the strobes of the others.
-            first, length = draw_span(rng, 0, size, 1)
+            first, length = draw_span(rng, 0, n_bytes, 1)
+            identity, size = int(rng.integers(1 << 12)), int(rng.integers(0, 3))
             if rng.random() < 0.5:
                 data = rng.integers(0, 256, length, dtype=np.uint8)
                 memory[first : first + length] = data
-                response = await gp0.write(base + first, data.tobytes(), awid=int(rng.integers(1 << 12)), size=int(rng.integers(0, 3)))
+                response = await gp0.write(base + first, data.tobytes(), awid=identity, size=size, **attributes(rng))
                 assert response.resp == AxiResp.OKAY
             else:
-                response = await gp0.read(base + first, length, arid=int(rng.integers(1 << 12)), size=int(rng.integers(0, 3)))
+                response = await gp0.read(base + first, length, arid=identity, size=size, **attributes(rng))
                 assert response.data == memory[first : first + length].tobytes(), f"{base + first:#x}"
 
     async def core_part(rng, blocks):
@@ -106,7 +112,7 @@ async def run(part):
     await gather(fill(gp0, blocks[:1]), fill(core, blocks[1:]))
     for reader, mine in ((core, blocks[0::2]), (gp0, blocks[1::2])):
         for block in mine:
-            found = await reader.read(LOCAL_MEMORY_BASE + block, BLOCK)
+            found = await reader.read(LOCAL_MEMORY_BASE + block, BLOCK, arid=int(rng.integers(2)), **attributes(rng))
             assert found.data == copy[block].tobytes(), f"block {block:#x} as the other side sees it"
     assert (await gp0.read(0, PAGE)).data == low_copy.tobytes()
 
