@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lifarray.golden.errors import UserError
-from lifarray.host import cli, lazy
+from lifarray.host import cli
 from lifarray.host.results import ResultsFile
 from lifarray.sim import bench
 
@@ -45,7 +45,6 @@ def test_simulate_goes_on_after_what_passed(tmp_path, monkeypatch, capsys):
         ran.append((core, seed))
         return {bench.BINS[0]: 1}
 
-    monkeypatch.setattr(lazy, "load_sim", lambda: None)
     monkeypatch.setattr(bench, "run_core_bench", run)
     path = tmp_path / "core.jsonl"
     command = ["simulate", "core", "--core", "all", "--seeds", "2", "--results", str(path)]
