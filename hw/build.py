@@ -37,7 +37,7 @@ ECP5_OPTIONS = {
     ),
     "synth_opts": "-abc9",
     "script_after_synth": "delete t:$scopeinfo",
-    "nextpnr_opts": "--timing-allow-fail --router router2",
+    "nextpnr_opts": "--timing-allow-fail",
 }
 """For Amaranth's templates. Whether the clock is reached is for `Build` to say."""
 

@@ -99,13 +99,13 @@ def run_part(args):
     units = load_units()
     if args.bench not in (*units.UNITS, units.ALL):
         raise UserError(f"unknown bench {args.bench!r}: lifarray simulate --list lists them")
+    settings = ("simulator", "count")
 
     def run_one(run):
-        options = {name: getattr(args, name) for name in ("simulator", "count", "waves")}
-        units.run_unit_bench(run["bench"], run["seed"], **options)
+        units.run_unit_bench(run["bench"], run["seed"], **{name: getattr(args, name) for name in (*settings, "waves")})
         return {}
 
-    run_all(args, [{"bench": args.bench}], ("simulator", "count"), run_one)
+    run_all(args, [{"bench": args.bench}], settings, run_one)
     if args.json:
         print_json({"bench": args.bench, "seed": args.seed, "seeds": args.seeds, "passed": True})
     return 0
