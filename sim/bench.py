@@ -71,7 +71,7 @@ def run_core_bench(core: str, seed: int, *, simulator=None, test=None, count=10,
     max_size, max_steps : int
         Their largest layer and longest run; by default what takes seconds.
     waves : path
-        Write waves to this file: FST on Icarus, VCD on Verilator.
+        Write waves to this file: FST, or what `Simulator.wave_format` says.
 
     Returns
     -------
@@ -95,6 +95,7 @@ def run_core_bench(core: str, seed: int, *, simulator=None, test=None, count=10,
         raise UserError(f"unknown test {test!r}: choose one of {', '.join(names)}")
     config = CORES[core]
     found = runner.find_simulator(simulator)
+    found.check_waves(waves)
     sources = [WINDOW_PUBLIC] if found.name == "verilator" else []
     build_dir = runner.build(verilog(CoreOnAxi4(config)), found, sources=sources, waves=waves is not None, progress=True)
     replay = f"lifarray simulate core --core {core} --seed {seed} --count {count} --simulator {found.name} --waves run.{found.wave_format}"

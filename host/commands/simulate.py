@@ -62,7 +62,11 @@ def add_arguments(parser):
     both.add_argument("--count", type=positive, metavar="N", help="random networks to run, or how much else to try (default: 10)")
     both.add_argument("--seeds", type=positive, metavar="N", help="run so many seeds, from --seed on (default: 1)")
     both.add_argument("--results", metavar="FILE", help="append each run that passed to this file, and do not run again what stands there")
-    both.add_argument("--waves", metavar="FILE", help="write waves: FST on Icarus, VCD on Verilator; GTKWave and Surfer open both")
+    both.add_argument(
+        "--waves",
+        metavar="FILE",
+        help="write waves, for GTKWave or Surfer: FST, or VCD from Verilator where the headers of zlib and lz4 are missing",
+    )
     core = parser.add_argument_group("of the bench 'core'")
     core.add_argument("--core", metavar="NAME", help="which core to build, or all (default: plain)")
     core.add_argument("--test", metavar="NAME", help="one test only (default: all)")

@@ -15,9 +15,12 @@ PAGE = 1 << PAGE_BITS
 BLOCK = 1024
 
 
-def pauses(rng, share):
+def pauses(rng):
+    """Whether to pause, for each cycle; how often is drawn anew all the time, or a slow channel hides what a fast one does."""
     while True:
-        yield bool(rng.random() < share)
+        share = rng.choice([0.0, 0.3, 0.8])
+        for _ in range(64):
+            yield bool(rng.random() < share)
 
 
 def manager(part, port) -> AxiMaster:
@@ -26,7 +29,7 @@ def manager(part, port) -> AxiMaster:
     for channel in channels(result):
         channel.log.setLevel(logging.WARNING)
         draws = np.random.default_rng(int(part.rng.integers(1 << 32)))
-        channel.set_pause_generator(pauses(draws, float(part.rng.choice([0.0, 0.3, 0.8]))))
+        channel.set_pause_generator(pauses(draws))
     for half in (result.write_if, result.read_if):
         half.log.setLevel(logging.WARNING)
     return result

@@ -147,7 +147,7 @@ def run_unit_bench(unit: str, seed: int, *, simulator=None, count=10, waves=None
     count : int
         How much to try.
     waves : path
-        Write waves to this file: FST on Icarus, VCD on Verilator.
+        Write waves to this file: FST, or what `Simulator.wave_format` says.
 
     Raises
     ------
@@ -160,6 +160,7 @@ def run_unit_bench(unit: str, seed: int, *, simulator=None, count=10, waves=None
         raise UserError(f"unknown part {unit!r}: choose one of {', '.join(UNITS)}, or {ALL}")
     found = runner.icarus_of_system() if simulator is None else None
     found = found or runner.find_simulator(simulator)
+    found.check_waves(waves)
     names = list(UNITS) if unit == ALL else [unit]
     parts = {f"{name}_{key}": UNITS[name].component(variant) for name in names for key, variant in UNITS[name].variants.items()}
     # The benches in Python take longer than the model: its compiler should be quick.

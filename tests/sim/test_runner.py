@@ -170,6 +170,25 @@ def counter(request):
     return simulator, runner.build(DESIGN, simulator, waves=True)
 
 
+@pytest.mark.parametrize(
+    "name, headers, path, wrong",
+    [
+        ("verilator", True, "run.fst", None),
+        ("verilator", True, "run.vcd", "Verilator writes FST here"),
+        ("verilator", False, "run.fst", "needs the headers of zlib and lz4: sudo apt install"),
+        ("verilator", False, "run.vcd", None),
+        ("icarus", False, "run.fst", None),
+        ("icarus", False, "run.vcd", "Icarus writes FST"),
+        ("icarus", False, "run", None),
+        ("icarus", False, None, None),
+    ],
+)
+def test_waves_are_called_what_they_are(monkeypatch, name, headers, path, wrong):
+    monkeypatch.setattr(runner, "_has_fst_headers", lambda: headers)
+    with pytest.raises(UserError, match=wrong) if wrong else contextlib.nullcontext():
+        runner.Simulator(name, "1.0").check_waves(path)
+
+
 def test_two_runs_of_one_build_each_write_their_waves(counter, tmp_path, monkeypatch):
     simulator, folder = counter
     (tmp_path / "counting.py").write_text(COUNTING)
