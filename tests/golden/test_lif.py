@@ -1,5 +1,7 @@
 """The vectorised integer layer against plain loops written from the equations of the design."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -56,7 +58,7 @@ def test_random_networks_match_plain_loops(seed):
 
 def test_the_random_networks_reach_what_they_should():
     """The 200 networks above are worth running only if these things happen in them."""
-    modes, saturations, silent, spiking = set(), 0, 0, 0
+    modes, saturations, silent, spiking, at_threshold = set(), 0, 0, 0, 0
     for seed in range(200):
         network, spikes = random_network(np.random.default_rng(seed))
         results = network.run(spikes)
@@ -64,10 +66,14 @@ def test_the_random_networks_reach_what_they_should():
         saturations += sum(result.saturations for result in results)
         silent += not spikes.any()
         spiking += any(result.spikes.any() for result in results)
+        for layer, inputs, result in zip(network.layers, [spikes, *(result.spikes for result in results)], results):
+            higher = replace(layer, v_threshold=layer.v_threshold + 1).run(inputs, network.vmem_bits)
+            at_threshold += (higher.spikes != result.spikes).any()
     assert modes == set(MODES)
     assert saturations > 1000
     assert silent > 10
     assert spiking > 80
+    assert at_threshold > 60
 
 
 def step_of(vmem, current, **changes):
