@@ -4,6 +4,7 @@ import json
 import re
 import tempfile
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 from lifarray.golden.config import CoreConfig
@@ -97,7 +98,7 @@ def run_core_bench(core: str, seed: int, *, simulator=None, test=None, count=10,
     found = runner.find_simulator(simulator)
     found.check_waves(waves)
     sources = [WINDOW_PUBLIC] if found.name == "verilator" else []
-    build_dir = runner.build(verilog(CoreOnAxi4(config)), found, sources=sources, waves=waves is not None, progress=True)
+    build_dir = runner.build(_verilog(core), found, sources=sources, waves=waves is not None, progress=True)
     replay = f"lifarray simulate core --core {core} --seed {seed} --count {count} --simulator {found.name} --waves run.{found.wave_format}"
     for name, value in (("test", test), ("max-size", max_size), ("max-steps", max_steps)):
         if value is not None:
@@ -120,3 +121,9 @@ def run_core_bench(core: str, seed: int, *, simulator=None, test=None, count=10,
                 replay += f" --test {error.failed_tests[0]}"
             raise ToolError(f"{error}\nreplay: {replay}") from None
         return json.loads((folder / "coverage.json").read_text())
+
+
+@cache
+def _verilog(core) -> str:
+    """Kept, since many seeds run on one core."""
+    return verilog(CoreOnAxi4(CORES[core]))

@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from lifarray.golden.config import CoreConfig
@@ -162,14 +163,20 @@ def run_unit_bench(unit: str, seed: int, *, simulator=None, count=10, waves=None
     found = found or runner.find_simulator(simulator)
     found.check_waves(waves)
     names = list(UNITS) if unit == ALL else [unit]
-    parts = {f"{name}_{key}": UNITS[name].component(variant) for name in names for key, variant in UNITS[name].variants.items()}
     # The benches in Python take longer than the model: its compiler should be quick.
-    build_dir = runner.build(verilog(SideBySide(parts)), found, waves=waves is not None, progress=True, optimize="-O1")
+    build_dir = runner.build(_verilog(tuple(names)), found, waves=waves is not None, progress=True, optimize="-O1")
     try:
         run_built(build_dir, found, names, seed, count, waves)
     except ToolError as error:
         replay = f"lifarray simulate {unit} --seed {seed} --count {count} --simulator {found.name} --waves run.{found.wave_format}"
         raise ToolError(f"{error}\nreplay: {replay}") from None
+
+
+@cache
+def _verilog(names) -> str:
+    """Kept, since many seeds run on one build."""
+    parts = {f"{name}_{key}": UNITS[name].component(variant) for name in names for key, variant in UNITS[name].variants.items()}
+    return verilog(SideBySide(parts))
 
 
 def run_built(build_dir, simulator, units, seed, count, waves=None, inputs=None):
