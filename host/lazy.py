@@ -71,6 +71,13 @@ def load_units():
     return units
 
 
+def load_core_digest() -> str:
+    """`lifarray.sim.sources.core_digest()`."""
+    from ..sim.sources import core_digest
+
+    return core_digest()
+
+
 def load_mutate():
     """The module `lifarray.sim.mutate`; UserError where its extra is not installed."""
     load_sim()

@@ -12,6 +12,7 @@ from .coverage import BINS
 from .formal import PROOFS
 from .mutants import MUTANTS
 from .mutate import Verdict
+from .sources import core_digest
 from .units.units import ALL
 
 RESULTS = Path(__file__).with_name("results")
@@ -70,6 +71,7 @@ class Results:
     units, core : list of dict, the runs of the whole benches that passed, as ``lifarray simulate … --results`` writes them
     proofs : list of dict, as ``lifarray prove --json`` does
     mutants, mechanical : list of Verdict
+    n_others : int, results of other versions of the core, which are not in these lists
     """
 
     units: list
@@ -77,6 +79,7 @@ class Results:
     proofs: list
     mutants: list
     mechanical: list
+    n_others: int = 0
 
 
 def load(folder: Path) -> Results:
@@ -92,14 +95,19 @@ def load(folder: Path) -> Results:
             raise UserError(f"{Path(folder) / name} is missing: {command}") from None
     try:
         lines = {name: [json.loads(line) for line in texts[name].splitlines()] for name in FILES if name.endswith(".jsonl")}
-        units, core, proofs = lines["units.jsonl"], lines["core.jsonl"], json.loads(texts["proofs.json"])
+        lines["proofs.json"] = json.loads(texts["proofs.json"])
+        n_all = sum(map(len, lines.values()))
+        for name, some in lines.items():
+            lines[name] = [line for line in some if line.pop("sources", None) == core_digest()]
+        n_others = n_all - sum(map(len, lines.values()))
+        units, core, proofs = lines["units.jsonl"], lines["core.jsonl"], lines["proofs.json"]
         _ = [(run["bench"], run["seed"]) for run in units], [(run["core"], run["seed"], run["coverage"].items()) for run in core]
         _ = [(proof["name"], proof["result"], proof["covers"].values()) for proof in proofs]
         verdicts = [[Verdict.from_dict(line) for line in lines[name]] for name in ("mutants.jsonl", "mechanical.jsonl")]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{folder}: not what the commands print ({error!r})") from None
     whole = [run for run in units if run["bench"] == ALL], [run for run in core if run.get("test") is None]
-    return Results(*whole, proofs, *(list({verdict.mutant.name: verdict for verdict in some}.values()) for some in verdicts))
+    return Results(*whole, proofs, *(list({verdict.mutant.name: verdict for verdict in some}.values()) for some in verdicts), n_others)
 
 
 def table(results: Results) -> str:
@@ -135,6 +143,8 @@ def table(results: Results) -> str:
     ]
     if silent:
         lines[-1] += f" {silent} more netlist bugs change nothing, as was proved."
+    if results.n_others:
+        lines[-1] += f" {results.n_others} results of another version of the core are not counted."
     return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from ...golden.errors import UserError
 from ...golden.progress import progress
-from ..lazy import load_mutate
+from ..lazy import load_core_digest, load_mutate
 from ..options import add_json, add_seed, positive
 from ..output import print_json
 from ..results import ResultsFile
@@ -47,9 +47,11 @@ def run(args):
             print_table(["bug", "in", "what"], [[mutant.name, mutant.file, mutant.what] for mutant in chosen])
         return 0
     # One whose source was changed since is another mutant.
-    results = ResultsFile(args.results, mutate.Verdict.from_dict)
+    results = ResultsFile(args.results, mutate.Verdict.from_dict, load_core_digest())
     done = {verdict.mutant: verdict for verdict in results.lines}
     verdicts = {mutant: done[mutant] for mutant in chosen if mutant in done}
+    if not args.json and (text := results.describe(len(verdicts), len(chosen))):
+        print(text, flush=True)
     show(args, verdicts.values())
     with ThreadPoolExecutor(args.jobs) as pool:
         tasks = [pool.submit(mutate.judge, mutant) for mutant in chosen if mutant not in done]

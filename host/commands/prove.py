@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...golden.progress import progress
-from ..lazy import load_formal
+from ..lazy import load_core_digest, load_formal
 from ..options import add_json
 from ..output import output_folder, print_json
 from ..table import print_table
@@ -48,13 +48,13 @@ def run(args):
         print_table(
             ["proof", "what", "parameters", "method", "result", "covers", "seconds"],
             [
-                [p.name, p.what, p.parameters, p.described_method, o.result, f"{o.n_reached}/{len(o.reached)}", f"{o.seconds:.1f}"]
+                [p.name, p.what, p.parameters, p.described_method, o.result, f"{o.n_reached}/{len(o.reached)}" if o.reached else "-", f"{o.seconds:.1f}"]
                 for p, o in outcomes
             ],
         )
         for proof, outcome in outcomes:
             if outcome.failed:
-                print(f"\n{proof.name}: {outcome.failed!r} fails after {outcome.cycles} cycles: {outcome.trace}")
+                print(f"\n{proof.name}: {outcome.failed!r} fails after {outcome.cycles} cycles: {outcome.trace}, for surfer or gtkwave")
             elif not outcome.ok:
                 missed = [cover for cover, cycles in outcome.reached.items() if cycles is None]
                 print(f"\n{proof.name}: {outcome.result}; covers not reached: {', '.join(missed) or 'none tried'}; logs in {folder}")
@@ -73,6 +73,7 @@ def _report(proof, outcome):
         "trace": outcome.trace and str(outcome.trace),
         "covers": outcome.reached,
         "seconds": round(outcome.seconds, 1),
+        "sources": load_core_digest(),
     }
 
 

@@ -8,7 +8,7 @@ from ...golden.config import CONFIGS
 from ...golden.encode import poisson
 from ...golden.errors import UserError
 from ...golden.progress import progress
-from ..lazy import load_bench, load_random_networks, load_sim, load_units
+from ..lazy import load_bench, load_core_digest, load_random_networks, load_sim, load_units
 from ..networks import load_network
 from ..options import DEFAULT_CONFIG, add_config, add_json, add_network, add_seed, add_simulator, positive
 from ..output import print_json, require_writable
@@ -103,20 +103,24 @@ def run_part(args):
     units = load_units()
     if args.bench not in (*units.UNITS, units.ALL):
         raise UserError(f"unknown bench {args.bench!r}: lifarray simulate --list lists them")
+    simulator = units.find_simulator(args.simulator)
+    args.simulator = simulator.name
     settings = ("simulator", "count")
 
     def run_one(run):
         units.run_unit_bench(run["bench"], run["seed"], **{name: getattr(args, name) for name in (*settings, "waves")})
         return {}
 
-    run_all(args, [{"bench": args.bench}], settings, run_one)
+    run_all(args, [{"bench": args.bench}], settings, run_one, simulator)
     if args.json:
-        print_json({"bench": args.bench, "seed": args.seed, "seeds": args.seeds, "passed": True})
+        print_json({"bench": args.bench, "seed": args.seed, "seeds": args.seeds, "simulator": str(simulator), "passed": True})
     return 0
 
 
 def run_core(args):
     bench = load_bench()
+    simulator = bench.runner.find_simulator(args.simulator)
+    args.simulator = simulator.name
     settings = ("simulator", "test", "count", "max_size", "max_steps")
 
     def run_one(run):
@@ -124,19 +128,20 @@ def run_core(args):
         return {"coverage": bench.run_core_bench(run["core"], run["seed"], **options)}
 
     cores = list(bench.CORES) if args.core == "all" else [args.core]
-    passed = run_all(args, [{"bench": "core", "core": core} for core in cores], settings, run_one)
+    passed = run_all(args, [{"bench": "core", "core": core} for core in cores], settings, run_one, simulator)
     hits = Counter()
     for run in passed:
         hits.update(run["coverage"])
     missed = [name for name in bench.BINS if not hits[name]]
     if args.json:
-        print_json({"core": args.core, "seed": args.seed, "seeds": args.seeds, "passed": True, "coverage": hits, "missed": missed})
+        ran = {"core": args.core, "seed": args.seed, "seeds": args.seeds, "simulator": str(simulator)}
+        print_json({**ran, "passed": True, "coverage": hits, "missed": missed})
     else:
         print(f"{len(bench.BINS) - len(missed)} of the {len(bench.BINS)} bins of sim/COVERAGE.md were hit")
     return 0
 
 
-def run_all(args, benches, settings, run_one):
+def run_all(args, benches, settings, run_one, simulator):
     """Run ``run_one`` for each bench and seed that does not stand in the results; returns what stands there then of all of them."""
     runs = [{**bench, "seed": seed} for seed in range(args.seed, args.seed + args.seeds) for bench in benches]
     runs = [run | {name: getattr(args, name) for name in settings} for run in runs]
@@ -144,17 +149,20 @@ def run_all(args, benches, settings, run_one):
         require_writable(args.waves, "--waves")
         if len(runs) > 1:
             raise UserError("--waves holds one run: give one core and one seed")
-    results = ResultsFile(args.results, dict)
+    results = ResultsFile(args.results, dict, load_core_digest())
     done, left = [], []
     for run in runs:
         line = next((line for line in results.lines if run.items() <= line.items()), None)
         (done if line else left).append(line or run)
+    if not args.json and (text := results.describe(len(done), len(runs))):
+        print(text, flush=True)
     for run in progress(left, "runs") if len(left) > 1 else left:
         line = run | run_one(run)
         results.append(line)
         done.append(line)
         if not args.json:
-            print(", ".join(f"{name} {run[name]}" for name in ("bench", "core", "seed") if name in run) + ": all tests passed", flush=True)
+            what = ", ".join(f"{name} {run[name]}" for name in ("bench", "core", "seed") if name in run)
+            print(f"{what}, on {simulator}: all tests passed", flush=True)
     return done
 
 

@@ -104,8 +104,8 @@ module MULT18X18D (
 endmodule
 
 module EHXPLLL (
-    input CLKI, CLKFB, RST, STDBY, ENCLKOP,
-    output CLKOP, LOCK
+    input CLKI, CLKFB, RST, STDBY, ENCLKOP, ENCLKOS,
+    output CLKOP, CLKOS, LOCK
 );
   // The simulation's clock is the core's: the PLL passes it on, and locks after some cycles.
   parameter integer CLKI_DIV = 1;
@@ -113,12 +113,17 @@ module EHXPLLL (
   parameter integer CLKOP_DIV = 8;
   parameter integer CLKOP_CPHASE = 0;
   parameter integer CLKOP_FPHASE = 0;
+  parameter integer CLKOS_DIV = 8;
+  parameter integer CLKOS_CPHASE = 0;
+  parameter integer CLKOS_FPHASE = 0;
+  parameter CLKOS_ENABLE = "DISABLED";
   parameter CLKOP_ENABLE = "ENABLED";
   parameter FEEDBK_PATH = "CLKOP";
   reg [3:0] cycles = 0;
   always @(posedge CLKI) if (!LOCK) cycles <= cycles + 1;
   assign LOCK = cycles == 15;
   assign CLKOP = CLKI;
+  assign CLKOS = CLKI;
 endmodule
 
 module LUT4 (

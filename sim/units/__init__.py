@@ -4,6 +4,6 @@
 of them at once, and compares what they do with what their docstrings promise.
 """
 
-from .units import ALL, UNITS, run_unit_bench
+from .units import ALL, UNITS, find_simulator, run_unit_bench
 
-__all__ = ["ALL", "UNITS", "run_unit_bench"]
+__all__ = ["ALL", "UNITS", "find_simulator", "run_unit_bench"]

@@ -134,6 +134,11 @@ ALL = "units"
 """All parts, in one design."""
 
 
+def find_simulator(name=None) -> runner.Simulator:
+    """The simulator called ``name``, or by default Icarus where it is, since it builds a part in a second."""
+    return (runner.icarus_of_system() if name is None else None) or runner.find_simulator(name)
+
+
 def run_unit_bench(unit: str, seed: int, *, simulator=None, count=10, waves=None):
     """Run the bench of a part on all its variants.
 
@@ -144,7 +149,7 @@ def run_unit_bench(unit: str, seed: int, *, simulator=None, count=10, waves=None
     seed : int
         Decides everything that is drawn.
     simulator : str
-        "verilator" or "icarus"; by default Icarus where it is, since it builds a part in a second.
+        "verilator" or "icarus"; by default what `find_simulator` says.
     count : int
         How much to try.
     waves : path
@@ -159,8 +164,7 @@ def run_unit_bench(unit: str, seed: int, *, simulator=None, count=10, waves=None
     """
     if unit not in (*UNITS, ALL):
         raise UserError(f"unknown part {unit!r}: choose one of {', '.join(UNITS)}, or {ALL}")
-    found = runner.icarus_of_system() if simulator is None else None
-    found = found or runner.find_simulator(simulator)
+    found = find_simulator(simulator)
     found.check_waves(waves)
     names = list(UNITS) if unit == ALL else [unit]
     # The benches in Python take longer than the model: its compiler should be quick.
@@ -168,8 +172,9 @@ def run_unit_bench(unit: str, seed: int, *, simulator=None, count=10, waves=None
     try:
         run_built(build_dir, found, names, seed, count, waves)
     except ToolError as error:
-        replay = f"lifarray simulate {unit} --seed {seed} --count {count} --simulator {found.name} --waves run.{found.wave_format}"
-        raise ToolError(f"{error}\nreplay: {replay}") from None
+        waves = f"run.{found.wave_format}"
+        replay = f"lifarray simulate {unit} --seed {seed} --count {count} --simulator {found.name} --waves {waves}"
+        raise ToolError(f"{error}\nreplay: {replay}; open them: surfer {waves}, or gtkwave {waves}") from None
 
 
 @cache

@@ -6,25 +6,37 @@ import pytest
 
 from lifarray.golden.errors import UserError
 from lifarray.host import cli
+from lifarray.host.commands import simulate
 from lifarray.host.results import ResultsFile
 from lifarray.sim import bench
 
 
 def test_lines_are_kept(tmp_path):
     path = tmp_path / "results.jsonl"
-    ResultsFile(path, dict).append({"seed": 1})
-    again = ResultsFile(path, dict)
+    ResultsFile(path, dict, "v1").append({"seed": 1})
+    again = ResultsFile(path, dict, "v1")
     again.append({"seed": 2})
-    assert again.lines == [{"seed": 1}] and [line["seed"] for line in ResultsFile(path, dict).lines] == [1, 2]
+    assert again.lines == [{"seed": 1}] and [line["seed"] for line in ResultsFile(path, dict, "v1").lines] == [1, 2]
+
+
+def test_results_of_another_version_do_not_count(tmp_path):
+    path = tmp_path / "results.jsonl"
+    ResultsFile(path, dict, "v1").append({"seed": 1})
+    path.write_text(path.read_text() + '{"seed": 2}\n')
+    results = ResultsFile(path, dict, "v2")
+    assert (results.lines, results.n_others) == ([], 2)
+    assert results.describe(0, 5) == f"2 lines in {path} are of another version of the core and do not count"
+    results.append({"seed": 3})
+    assert ResultsFile(path, dict, "v1").lines == [{"seed": 1}] and ResultsFile(path, dict, "v2").lines == [{"seed": 3}]
 
 
 def test_a_torn_line_is_dropped(tmp_path):
     path = tmp_path / "results.jsonl"
-    path.write_text('{"seed": 1}\n{"se')
-    results = ResultsFile(path, dict)
+    path.write_text('{"seed": 1, "sources": "v1"}\n{"se')
+    results = ResultsFile(path, dict, "v1")
     assert results.lines == [{"seed": 1}]
     results.append({"seed": 3})
-    assert path.read_text() == '{"seed": 1}\n{"seed": 3}\n'
+    assert path.read_text() == '{"seed": 1, "sources": "v1"}\n{"seed": 3, "sources": "v1"}\n'
 
 
 @pytest.mark.parametrize("text", ["a note of mine", "a note\nof mine\n", '{"seed": 1}\nno line'])
@@ -32,7 +44,7 @@ def test_another_file_is_left_alone(text, tmp_path):
     path = tmp_path / "notes"
     path.write_text(text)
     with pytest.raises(UserError, match="not results of this command"):
-        ResultsFile(path, dict)
+        ResultsFile(path, dict, "v1")
     assert path.read_text() == text
 
 
@@ -58,6 +70,10 @@ def test_simulate_goes_on_after_what_passed(tmp_path, monkeypatch, capsys):
     everything = [(core, seed) for seed in range(2) for core in bench.CORES]
     assert first + ran == everything
     capsys.readouterr()
+    assert cli.main(command) == 0
+    assert f"{len(everything)} of {len(everything)} stand in {path}" in capsys.readouterr().out
     assert cli.main([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["coverage"] == {bench.BINS[0]: len(everything)}
     assert cli.main([*command, "--count", "11"]) == 130, "other settings are other runs"
+    monkeypatch.setattr(simulate, "load_core_digest", lambda: "another")
+    assert cli.main(command) == 130, "the core has changed"

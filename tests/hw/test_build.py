@@ -219,10 +219,14 @@ def test_pll():
     from lifarray.hw.boards import make_platform
     from lifarray.hw.boards.ulx3s import pll_parameters
 
-    for clock_hz in (25_000_000, 50_000_000, 80_000_000, 100_000_000, 62_500_000, 400_000_000):
+    for clock_hz in (5_000_000, 25_000_000, 50_000_000, 80_000_000, 100_000_000, 62_500_000, 400_000_000):
         p = pll_parameters(25_000_000, clock_hz)
-        assert 25_000_000 * p["p_CLKFB_DIV"] == clock_hz * p["p_CLKI_DIV"]
-        assert 400e6 <= clock_hz * p["p_CLKOP_DIV"] <= 800e6
-    for clock_hz in (33_333_333, 500_000_000):
-        with pytest.raises(UserError, match=f"clock_hz = {clock_hz}"):
+        detector_hz = 25_000_000 / p["p_CLKI_DIV"]
+        vco_hz = detector_hz * p["p_CLKFB_DIV"] * p["p_CLKOP_DIV"]
+        assert vco_hz == clock_hz * p["p_CLKOS_DIV"]
+        assert detector_hz >= 10e6 and 400e6 <= vco_hz <= 800e6
+        assert max(p["p_CLKOP_DIV"], p["p_CLKOS_DIV"]) <= 128
+    choices = {33_333_333: "33.3333 MHz of 25 MHz: choose 32 or 35 MHz", 500_000_000: "choose 400 or 375", 2_500_000: "choose 4 or 5"}
+    for clock_hz, choice in choices.items():
+        with pytest.raises(UserError, match=choice):
             make_platform("ulx3s-85f", clock_hz)

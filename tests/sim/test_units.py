@@ -10,6 +10,7 @@ from lifarray.golden.errors import UserError
 from lifarray.host import cli
 from lifarray.sim import runner, units
 from lifarray.sim.bench import CORES
+from lifarray.sim.sources import TOOLS
 from lifarray.sim.units import UNITS, run_unit_bench
 
 needs_icarus = pytest.mark.skipif(runner.icarus_of_system() is None, reason="Icarus Verilog is not installed")
@@ -41,7 +42,6 @@ INSIDE = {
     # Whole cores.
     "core": "core", "local_core": "core", "serial_core": "core", "ps7": "core",
 }
-TOOLS = {"__init__", "build", "build_step", "mapping", "netlist", "timing", "tools", "yosys"}
 
 
 def test_every_part_has_a_bench():
