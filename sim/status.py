@@ -93,13 +93,14 @@ def load(folder: Path) -> Results:
     try:
         lines = {name: [json.loads(line) for line in texts[name].splitlines()] for name in FILES if name.endswith(".jsonl")}
         units, core, proofs = lines["units.jsonl"], lines["core.jsonl"], json.loads(texts["proofs.json"])
-        _ = [(run["bench"], run["seed"]) for run in units], [(run["core"], run["seed"], run["coverage"].items()) for run in core]
-        _ = [(proof["name"], proof["result"], proof["covers"].values()) for proof in proofs]
+        _ = {(run["bench"], run["seed"]) for run in units}, {(run["core"], run["seed"], *run["coverage"].items()) for run in core}
+        _ = {(proof["name"], proof["result"], *proof["covers"].values()) for proof in proofs}
         verdicts = [[Verdict.from_dict(line) for line in lines[name]] for name in ("mutants.jsonl", "mechanical.jsonl")]
+        last = [list({verdict.mutant.name: verdict for verdict in some}.values()) for some in verdicts]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{folder}: not what the commands print ({error!r})") from None
     whole = [run for run in units if run["bench"] == ALL], [run for run in core if run.get("test") is None]
-    return Results(*whole, proofs, *(list({verdict.mutant.name: verdict for verdict in some}.values()) for some in verdicts))
+    return Results(*whole, proofs, *last)
 
 
 def table(results: Results) -> str:

@@ -92,9 +92,16 @@ def test_a_page_gets_the_table(results, tmp_path, capsys):
 
 
 def test_other_files_are_refused(results):
-    (results / "core.jsonl").write_text("[]\n")
-    with pytest.raises(UserError, match="not what the commands print"):
-        status.load(results)
+    for name, text in (
+        ("core.jsonl", "[]"),
+        ("units.jsonl", '{"bench": "units", "seed": [1]}'),
+        ("mutants.jsonl", '{"name": ["a"], "file": "", "old": "", "new": "", "what": "", "killed_by": null, "seconds": 1}'),
+    ):
+        before = (results / name).read_text()
+        (results / name).write_text(f"{text}\n")
+        with pytest.raises(UserError, match="not what the commands print"):
+            status.load(results)
+        (results / name).write_text(before)
     (results / "core.jsonl").unlink()
     with pytest.raises(UserError, match="core.jsonl is missing: lifarray simulate core"):
         status.load(results)
