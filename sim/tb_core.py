@@ -10,6 +10,7 @@ from pathlib import Path
 import cocotb
 import numpy as np
 from cocotb.triggers import ClockCycles, RisingEdge
+from cocotb.utils import get_sim_time
 
 from lifarray.golden.config import SLOTS, CoreConfig
 from lifarray.golden.descriptor import DESCRIPTOR_BYTES, pack_descriptor
@@ -24,7 +25,7 @@ from . import bus_memory
 from .coverage import Coverage
 from .random_networks import random_network
 from .scoreboard import Scoreboard
-from .testbench import RunFailed, Testbench
+from .testbench import CLOCK_NS, RunFailed, Testbench
 
 PAGE = 4096
 BASE = 0x1000_0000
@@ -55,6 +56,21 @@ class CoreBench(Testbench):
         self.paused = False
         replay = settings.get("replay", "")
         self.scoreboard = Scoreboard(dut, config, seed, replay if " --test " in replay else f"{replay} --test {test}")
+        self.started = self.ended = None
+        cocotb.start_soon(self._see_the_end())
+
+    async def _see_the_end(self):
+        while True:
+            await RisingEdge(self.dut.irq)
+            self.ended = get_sim_time("ns") / CLOCK_NS
+
+    async def write(self, name, value):
+        begin = get_sim_time("ns") / CLOCK_NS
+        if name == "CONTROL":
+            self.memory.n_reads = 0
+        await super().write(name, value)
+        if name == "CONTROL":
+            self.started = begin, get_sim_time("ns") / CLOCK_NS
 
     async def reset(self):
         await super().reset()
@@ -105,8 +121,20 @@ class CoreBench(Testbench):
         counters = await self.run(*(place or (program.list_address, program.list_count)), TIMEOUT_CYCLES)
         self.scoreboard.finished()
         self.scoreboard.ignore()
+        self.check_cycles(program, counters)
         self.check(network, spikes, program, counters)
         return counters
+
+    def check_cycles(self, program, counters):
+        """The counters of time and of beats, against what was seen at the ports."""
+        begun, answered = self.started
+        least, most = self.ended - answered - 3, self.ended - begun
+        assert least <= counters["cycles"] <= most, f"{counters['cycles']} cycles are counted, must be {least:.0f} to {most:.0f}"
+        assert counters["read_beats"] == self.memory.n_reads, f"{counters['read_beats']} beats are counted, of {self.memory.n_reads}"
+        stalls = [counters[f"stalls_{cause}"] for cause in ("weight", "input", "fire")]
+        assert sum(stalls) <= counters["cycles"], f"the core waits {stalls} of {counters['cycles']} cycles"
+        if program.resident:
+            assert counters["stalls_weight"] == 0, "resident weights are waited for"
 
     def check(self, network, spikes, program, counters):
         regions = program.output_regions()

@@ -3,7 +3,7 @@
 import cocotb
 from cocotb.triggers import FallingEdge, Timer
 
-from lifarray.golden.serial_frame import BUS_ERROR, END, MAX_WORDS, Op, disclose, enclose, parse_answer, request
+from lifarray.golden.serial_frame import BUS_ERROR, END, ESCAPE, ESCAPED_ESCAPE, MAX_WORDS, Op, disclose, enclose, parse_answer, request
 from lifarray.sim.testbench import CLOCK_NS
 
 from .lite import LiteWords
@@ -113,7 +113,10 @@ async def run(part):
         await disturb(line, rng, request(sequence, op, address, count, data))
         before = resets
         await line.send(request(sequence, op, address, count, data), pulse_before=rng.choice([None, 3]))
+        # What comes during the answer is dropped.
+        interrupting = cocotb.start_soon(noise(line, rng, 4 if rng.random() < 0.4 else 0))
         body = await line.frame(4000)
+        await interrupting
         answer = body and parse_answer(body, sequence, op, count)
         assert answer, f"no answer to {op.name}, but {body}"
         if op == Op.WRITE:
@@ -148,7 +151,8 @@ async def disturb(line, rng, good):
         # More words than it says, with a right CRC.
         await line.send(enclose(disclose(good.strip(bytes([END]))) + b"more"))
     elif kind == "escape":
-        await line.send(good[:4] + bytes([0xDB, 0x00]) + good[4:])
+        escape = bytes([ESCAPE, ESCAPED_ESCAPE])
+        await line.send(good.replace(escape, bytes([ESCAPE, 0]), 1) if escape in good else good[:4] + bytes([ESCAPE, 0]) + good[4:])
     elif kind == "pulse":
         await line.pulse()
     elif kind == "unstopped":
