@@ -35,6 +35,7 @@ settings = json.loads(os.environ.get("LIFARRAY_BENCH", "{}"))
 config = CoreConfig(**settings.get("config", {}))
 seed = settings.get("seed", 0)
 TIMEOUT_CYCLES = 5_000_000 if settings.get("max_size") else 150_000
+PREFIXES = ("m_axi_", "m_axi1_")[: config.ports]
 HIGHEST = (1 << (config.vmem_bits - 1)) - 1
 """The highest vmem of the core."""
 coverage = Coverage()  # of all tests of this run
@@ -57,17 +58,26 @@ class CoreBench(Testbench):
         replay = settings.get("replay", "")
         self.scoreboard = Scoreboard(dut, config, seed, replay if " --test " in replay else f"{replay} --test {test}")
         self.started = self.ended = None
+        self.is_over = False
         cocotb.start_soon(self._see_the_end())
 
     async def _see_the_end(self):
+        """Note when a run ends; then no port may have anything under way."""
+        answers = [getattr(self.dut, f"{prefix}_{valid}") for prefix in PREFIXES for valid in ("rvalid", "bvalid")]
         while True:
             await RisingEdge(self.dut.irq)
             self.ended = get_sim_time("ns") / CLOCK_NS
+            self.is_over = True
+            for _ in range(40):
+                await RisingEdge(self.dut.clk)
+                if not self.is_over:
+                    break
+                assert not any(valid.value for valid in answers), "memory answers a core whose run has ended"
 
     async def write(self, name, value):
         begin = get_sim_time("ns") / CLOCK_NS
         if name == "CONTROL":
-            self.memory.n_reads = 0
+            self.memory.n_reads, self.is_over = 0, False
         await super().write(name, value)
         if name == "CONTROL":
             self.started = begin, get_sim_time("ns") / CLOCK_NS
@@ -75,8 +85,7 @@ class CoreBench(Testbench):
     async def reset(self):
         await super().reset()
         if not self.subordinates:
-            prefixes = ("m_axi_", "m_axi1_")[: config.ports]
-            self.subordinates = [bus_memory.connect(self.memory, self.dut, prefix) for prefix in prefixes]
+            self.subordinates = [bus_memory.connect(self.memory, self.dut, prefix) for prefix in PREFIXES]
             await ClockCycles(self.dut.clk, 2)
 
     def pause_randomly(self):
@@ -697,3 +706,24 @@ async def interrupts(dut):
     await tb.write("IRQ_STATUS", 1)
     assert dut.irq.value == 0
     assert await tb.read("STATUS", "done") == 1
+
+
+@cocotb.test()
+async def status_of_a_run(dut):
+    """What STATUS says while memory does not answer: the run before is not this one, and which channel it is."""
+    tb = await begin(dut, "status_of_a_run")
+    network, spikes = await small_job(tb)
+    await tb.run_and_check(network, spikes)
+    program = tb.place(network, spikes)
+    for half, waits in (("read", 0b01), ("write", 0b10)):
+        for port in tb.subordinates:
+            channel = port.read_if.r_channel if half == "read" else port.write_if.b_channel
+            channel.pause = True
+        await tb.start(program.list_address, program.list_count)
+        await ClockCycles(dut.clk, 2000)
+        status = await tb.read("STATUS")
+        assert (status & 0b11, status >> 16 & 0b11) == (0b01, waits), f"STATUS is {status:#x} while memory does not answer a {half}"
+        for port in tb.subordinates:
+            port.read_if.r_channel.pause = port.write_if.b_channel.pause = False
+        await tb.finish(TIMEOUT_CYCLES)
+        tb.check(network, spikes, program, await tb.counters())

@@ -58,9 +58,10 @@ def test_table_counts(results, capsys):
 
 def test_what_ran_in_part_is_not_taken_for_the_whole(results):
     with (results / "units.jsonl").open("a") as file:
-        file.write(lines([{"bench": "reader", "seed": 100}]))
+        file.write(lines([{"bench": "reader", "seed": 100}, {"bench": "units", "seed": 101, "count": 1}]))
     with (results / "core.jsonl").open("a") as file:
-        file.write(lines({"core": core, "seed": 5, "test": "windows", "coverage": {BINS[1]: 3}} for core in CORES))
+        for partly in ({"test": "windows"}, {"count": 1}, {"max_size": 2}):
+            file.write(lines({"core": core, "seed": 5, **partly, "coverage": {BINS[1]: 3}} for core in CORES))
     text = status.table(status.load(results))
     assert f"1 of {len(BINS)} bins" in text and "3 of the whole core" in text and "20 of its parts" in text
 
