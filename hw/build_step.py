@@ -34,7 +34,7 @@ def run_step(folder: Path, name: str, tool: Tool, arguments, available, variable
         Files in ``folder`` that are there for this step: those that the arguments name, or a script (``.ys``) among them,
         are its inputs.
     variables : dict of str to path
-        Replaced where an argument has ``$NAME``.
+        Replaced where an argument has ``$NAME``; what lies there is an input too.
 
     Returns
     -------
@@ -50,19 +50,20 @@ def run_step(folder: Path, name: str, tool: Tool, arguments, available, variable
     """
     inputs = _inputs(folder, arguments, available)
     stamp = folder / f"{name}.stamp"
-    digest = _digest(tool, arguments, {path: (folder / path).read_bytes() for path in inputs})
+    expanded = [_expand(argument, variables or {}) for argument in arguments]
+    places = [_state(after) for before, after in zip(arguments, expanded) if after != before]
+    digest = _digest(tool, arguments, places, {path: (folder / path).read_bytes() for path in inputs})
     outputs = _outputs_if_done(folder, stamp, digest)
     if outputs is not None:
         stamp.touch()       # it is of these inputs, also where they were made again
         return False, outputs
     stamp.unlink(missing_ok=True)
     log = folder / f"{name}.log"
-    arguments = [_expand(argument, variables or {}) for argument in arguments]
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder) as work:
         for path in inputs:
             os.link(folder / path, Path(work) / path)
         with open(log, "wb") as file:
-            status = _call(name, [*tool.command, *arguments], cwd=work, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+            status = _call(name, [*tool.command, *expanded], cwd=work, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
         outputs = sorted(path for path in os.listdir(work) if path not in inputs)
         if status:
             # Some tools have a log of their own, with more in it.
@@ -98,11 +99,18 @@ def _inputs(folder, arguments, available):
     return sorted(names)
 
 
-def _digest(tool, arguments, contents):
-    digest = hashlib.sha256(repr((tool.version, list(arguments))).encode())
+def _digest(tool, arguments, places, contents):
+    digest = hashlib.sha256(repr((tool.version, list(arguments), places)).encode())
     for path, data in sorted(contents.items()):
         digest.update(f"{path} {len(data)} ".encode() + data)
     return digest.hexdigest()
+
+
+def _state(place):
+    """Stands for what lies at a path outside the build, a database of hundreds of MB: where, how long and how old its files are."""
+    place = Path(place).resolve()
+    files = sorted(path for path in (place, *place.rglob("*")) if path.is_file())
+    return str(place), [(str(path.relative_to(place)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
 
 
 def _outputs_if_done(folder, stamp, digest):

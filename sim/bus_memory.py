@@ -16,6 +16,7 @@ class BusMemory:
         Addresses that are answered with an error too.
     written : bool array, bytes that were written since `forget_writes`
     outside : list of int, addresses of accesses beyond the memory
+    n_reads : int, beats that were read
     """
 
     def __init__(self, base, size, rng):
@@ -23,6 +24,7 @@ class BusMemory:
         self.data = rng.integers(0, 256, size, dtype=np.uint8)
         self.faults = []
         self.outside = []
+        self.n_reads = 0
         self.forget_writes()
 
     def forget_writes(self):
@@ -37,6 +39,7 @@ class BusMemory:
         return slice(address - self.base, address - self.base + n_bytes)
 
     async def read(self, address, n_bytes):
+        self.n_reads += 1
         return self.data[self._span(address, n_bytes)].tobytes()
 
     async def write(self, address, data):

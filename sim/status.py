@@ -26,6 +26,9 @@ FILES = {
 }
 """What a folder of results holds, and how it is made."""
 
+COUNT = 10
+"""Of the benches in these commands: with a smaller one a seed has seen less."""
+
 BEGIN, END = "<!-- written by lifarray status -->", "<!-- end of status -->"
 
 
@@ -101,13 +104,19 @@ def load(folder: Path) -> Results:
             lines[name] = [line for line in some if line.pop("sources", None) == core_digest()]
         n_others = n_all - sum(map(len, lines.values()))
         units, core, proofs = lines["units.jsonl"], lines["core.jsonl"], lines["proofs.json"]
-        _ = [(run["bench"], run["seed"]) for run in units], [(run["core"], run["seed"], run["coverage"].items()) for run in core]
-        _ = [(proof["name"], proof["result"], proof["covers"].values()) for proof in proofs]
+        _ = {(run["bench"], run["seed"]) for run in units}, {(run["core"], run["seed"], *run["coverage"].items()) for run in core}
+        _ = {(proof["name"], proof["result"], *proof["covers"].values()) for proof in proofs}
         verdicts = [[Verdict.from_dict(line) for line in lines[name]] for name in ("mutants.jsonl", "mechanical.jsonl")]
+        whole = [run for run in units if run["bench"] == ALL and _is_whole(run)], [run for run in core if _is_whole(run)]
+        last = [list({verdict.mutant.name: verdict for verdict in some}.values()) for some in verdicts]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{folder}: not what the commands print ({error!r})") from None
-    whole = [run for run in units if run["bench"] == ALL], [run for run in core if run.get("test") is None]
-    return Results(*whole, proofs, *(list({verdict.mutant.name: verdict for verdict in some}.values()) for some in verdicts), n_others)
+    return Results(*whole, proofs, *last, n_others)
+
+
+def _is_whole(run) -> bool:
+    """Whether a run was of all tests, with as much tried as in `FILES`."""
+    return all(run.get(name) is None for name in ("test", "max_size", "max_steps")) and run.get("count", COUNT) >= COUNT
 
 
 def table(results: Results) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import cocotb
 import numpy as np
 from cocotb.triggers import ClockCycles, RisingEdge
+from cocotb.utils import get_sim_time
 
 from lifarray.golden.config import SLOTS, CoreConfig
 from lifarray.golden.descriptor import DESCRIPTOR_BYTES, pack_descriptor
@@ -24,7 +25,7 @@ from . import bus_memory
 from .coverage import Coverage
 from .random_networks import random_network
 from .scoreboard import Scoreboard
-from .testbench import RunFailed, Testbench
+from .testbench import CLOCK_NS, RunFailed, Testbench
 
 PAGE = 4096
 BASE = 0x1000_0000
@@ -34,6 +35,7 @@ settings = json.loads(os.environ.get("LIFARRAY_BENCH", "{}"))
 config = CoreConfig(**settings.get("config", {}))
 seed = settings.get("seed", 0)
 TIMEOUT_CYCLES = 5_000_000 if settings.get("max_size") else 150_000
+PREFIXES = ("m_axi_", "m_axi1_")[: config.ports]
 HIGHEST = (1 << (config.vmem_bits - 1)) - 1
 """The highest vmem of the core."""
 coverage = Coverage()  # of all tests of this run
@@ -55,12 +57,35 @@ class CoreBench(Testbench):
         self.paused = False
         replay = settings.get("replay", "")
         self.scoreboard = Scoreboard(dut, config, seed, replay if " --test " in replay else f"{replay} --test {test}")
+        self.started = self.ended = None
+        self.is_over = False
+        cocotb.start_soon(self._see_the_end())
+
+    async def _see_the_end(self):
+        """Note when a run ends; then no port may have anything under way."""
+        answers = [getattr(self.dut, f"{prefix}_{valid}") for prefix in PREFIXES for valid in ("rvalid", "bvalid")]
+        while True:
+            await RisingEdge(self.dut.irq)
+            self.ended = get_sim_time("ns") / CLOCK_NS
+            self.is_over = True
+            for _ in range(40):
+                await RisingEdge(self.dut.clk)
+                if not self.is_over:
+                    break
+                assert not any(valid.value for valid in answers), "memory answers a core whose run has ended"
+
+    async def write(self, name, value):
+        begin = get_sim_time("ns") / CLOCK_NS
+        if name == "CONTROL":
+            self.memory.n_reads, self.is_over = 0, False
+        await super().write(name, value)
+        if name == "CONTROL":
+            self.started = begin, get_sim_time("ns") / CLOCK_NS
 
     async def reset(self):
         await super().reset()
         if not self.subordinates:
-            prefixes = ("m_axi_", "m_axi1_")[: config.ports]
-            self.subordinates = [bus_memory.connect(self.memory, self.dut, prefix) for prefix in prefixes]
+            self.subordinates = [bus_memory.connect(self.memory, self.dut, prefix) for prefix in PREFIXES]
             await ClockCycles(self.dut.clk, 2)
 
     def pause_randomly(self):
@@ -105,8 +130,20 @@ class CoreBench(Testbench):
         counters = await self.run(*(place or (program.list_address, program.list_count)), TIMEOUT_CYCLES)
         self.scoreboard.finished()
         self.scoreboard.ignore()
+        self.check_cycles(program, counters)
         self.check(network, spikes, program, counters)
         return counters
+
+    def check_cycles(self, program, counters):
+        """The counters of time and of beats, against what was seen at the ports."""
+        begun, answered = self.started
+        least, most = self.ended - answered - 3, self.ended - begun
+        assert least <= counters["cycles"] <= most, f"{counters['cycles']} cycles are counted, must be {least:.0f} to {most:.0f}"
+        assert counters["read_beats"] == self.memory.n_reads, f"{counters['read_beats']} beats are counted, of {self.memory.n_reads}"
+        stalls = [counters[f"stalls_{cause}"] for cause in ("weight", "input", "fire")]
+        assert sum(stalls) <= counters["cycles"], f"the core waits {stalls} of {counters['cycles']} cycles"
+        if program.resident:
+            assert counters["stalls_weight"] == 0, "resident weights are waited for"
 
     def check(self, network, spikes, program, counters):
         regions = program.output_regions()
@@ -669,3 +706,24 @@ async def interrupts(dut):
     await tb.write("IRQ_STATUS", 1)
     assert dut.irq.value == 0
     assert await tb.read("STATUS", "done") == 1
+
+
+@cocotb.test()
+async def status_of_a_run(dut):
+    """What STATUS says while memory does not answer: the run before is not this one, and which channel it is."""
+    tb = await begin(dut, "status_of_a_run")
+    network, spikes = await small_job(tb)
+    await tb.run_and_check(network, spikes)
+    program = tb.place(network, spikes)
+    for half, waits in (("read", 0b01), ("write", 0b10)):
+        for port in tb.subordinates:
+            channel = port.read_if.r_channel if half == "read" else port.write_if.b_channel
+            channel.pause = True
+        await tb.start(program.list_address, program.list_count)
+        await ClockCycles(dut.clk, 2000)
+        status = await tb.read("STATUS")
+        assert (status & 0b11, status >> 16 & 0b11) == (0b01, waits), f"STATUS is {status:#x} while memory does not answer a {half}"
+        for port in tb.subordinates:
+            port.read_if.r_channel.pause = port.write_if.b_channel.pause = False
+        await tb.finish(TIMEOUT_CYCLES)
+        tb.check(network, spikes, program, await tb.counters())

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ...golden.boards import BOARDS, FULL, MEMORIES
 from ...golden.config import CONFIGS, SLOTS, CoreConfig
+from ...golden.descriptor import FIELDS
 from ...golden.errors import ToolError, UserError
 from ...golden.registers import PAGE_BITS
 from ...golden.resources import resources
@@ -29,6 +30,9 @@ EXIT_TOOLS_MISSING = 3
 RESOURCE_HEADINGS = ["resource", "used", "of", "share", "budget"]
 
 RASTER_BANKS = 2
+
+LARGEST = (1 << next(field.width for field in FIELDS if field.name == "fan_in")) - 1
+"""Inputs or neurons of a layer, that a descriptor can tell."""
 
 WIDTHS = {8: {"current_bits": 16, "vmem_bits": 16}, 4: {"current_bits": 12, "vmem_bits": 12}}
 """Of the shipped networks, by the bits of their weights."""
@@ -194,6 +198,8 @@ def _sizes(text):
         sizes = []
     if len(sizes) < 2 or min(sizes) < 1:
         raise UserError(f"--network-size {text!r}: give inputs and neurons of each layer, as in 784-196-784")
+    if max(sizes) > LARGEST:
+        raise UserError(f"--network-size {text!r}: a layer has {LARGEST:,} inputs or neurons at most")
     return sizes
 
 

@@ -47,10 +47,7 @@ def run(args):
     else:
         print_table(
             ["proof", "what", "parameters", "method", "result", "covers", "seconds"],
-            [
-                [p.name, p.what, p.parameters, p.described_method, o.result, f"{o.n_reached}/{len(o.reached)}" if o.reached else "-", f"{o.seconds:.1f}"]
-                for p, o in outcomes
-            ],
+            [[p.name, p.what, p.parameters, p.described_method, o.result, _covers(o), f"{o.seconds:.1f}"] for p, o in outcomes],
         )
         for proof, outcome in outcomes:
             if outcome.failed:
@@ -59,6 +56,10 @@ def run(args):
                 missed = [cover for cover, cycles in outcome.reached.items() if cycles is None]
                 print(f"\n{proof.name}: {outcome.result}; covers not reached: {', '.join(missed) or 'none tried'}; logs in {folder}")
     return 0 if ok else 1
+
+
+def _covers(outcome):
+    return f"{outcome.n_reached}/{len(outcome.reached)}" if outcome.reached else "-"
 
 
 def _report(proof, outcome):

@@ -149,7 +149,9 @@ def run_all(args, benches, settings, run_one, simulator):
         require_writable(args.waves, "--waves")
         if len(runs) > 1:
             raise UserError("--waves holds one run: give one core and one seed")
-    results = ResultsFile(args.results, dict, load_core_digest())
+        if args.results is not None:
+            raise UserError("--waves is of a run that is made, and --results leaves out what was: give one of them")
+    results = ResultsFile(args.results, checked_run, load_core_digest())
     done, left = [], []
     for run in runs:
         line = next((line for line in results.lines if run.items() <= line.items()), None)
@@ -164,6 +166,12 @@ def run_all(args, benches, settings, run_one, simulator):
             what = ", ".join(f"{name} {run[name]}" for name in ("bench", "core", "seed") if name in run)
             print(f"{what}, on {simulator}: all tests passed", flush=True)
     return done
+
+
+def checked_run(fields):
+    """A line of a file of results, if it is of a run of a bench."""
+    _ = fields["bench"], fields["seed"], fields["core"] and fields["coverage"].items() if fields["bench"] == "core" else None
+    return fields
 
 
 def run_one_network(args):

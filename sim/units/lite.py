@@ -95,6 +95,11 @@ async def answer(part, prefix, channel, *names):
     """Take one transfer of a channel after a random pause; the values of its ports, and of none, are returned."""
     await part.pause(0.3)
     valid, ready = (getattr(part, f"{prefix}__{channel}{end}") for end in ("valid", "ready"))
+    if part.rng.random() < 0.3:
+        # It comes before it may be taken, and must wait.
+        while not valid.value:
+            await part.tick()
+        await part.pause(0.7)
     ready.value = 1
     await part.tick()
     while not valid.value:

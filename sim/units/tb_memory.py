@@ -132,11 +132,18 @@ async def run_beyond(part):
     edges = (LOCAL_MEMORY_BASE, LOCAL_MEMORY_BASE + n_bytes - PAGE, LOCAL_MEMORY_BASE + n_bytes - BLOCK)
     for edge in edges:
         await core.write(edge, b"\xa5" * BLOCK)
+    await host_reads(gp0, n_bytes)
     for address in (0, LOCAL_MEMORY_BASE - PAGE, LOCAL_MEMORY_BASE + n_bytes, 2 * LOCAL_MEMORY_BASE, 0xFFFF_F000):
         assert (await core.read(address, 64)).resp == AxiResp.DECERR, f"{address:#x}"
         assert (await core.write(address, bytes(64))).resp == AxiResp.DECERR, f"{address:#x}"
     await gp0.write(LOCAL_MEMORY_BASE + n_bytes, b"\xff" * 64)
-    response = await gp0.read(LOCAL_MEMORY_BASE + n_bytes, 64)
-    assert (response.resp, response.data) == (AxiResp.OKAY, bytes(64))
+    await host_reads(gp0, n_bytes)
     for edge in edges:
         assert (await core.read(edge, BLOCK)).data == b"\xa5" * BLOCK
+
+
+async def host_reads(gp0, n_bytes):
+    """The host reads the memory's end and beyond, whatever the core has asked for last."""
+    for first, wanted in ((n_bytes - 64, b"\xa5" * 64), (n_bytes, bytes(64))):
+        response = await gp0.read(LOCAL_MEMORY_BASE + first, 64)
+        assert (response.resp, response.data) == (AxiResp.OKAY, wanted), f"{LOCAL_MEMORY_BASE + first:#x}"

@@ -66,6 +66,8 @@ async def run(part):
 
     async def stream(i):
         requests = [(draw_place(rng, n), n) for n in (int(n) for n in rng.integers(1, 150, 3 * settings["count"]))]
+        # Bursts so short that there is room for more of them than may be under way.
+        requests += [(draw_place(rng, n), n) for n in (int(n) for n in rng.integers(1, 3, 3 * OUTSTANDING_BURSTS))]
         share = float(rng.choice([0, 0.3, 0.7]))
 
         async def ask():
@@ -80,7 +82,17 @@ async def run(part):
 
         await gather(ask(), read())
 
+    async def stop_at_times():
+        """Memory answers nothing for so long that all bursts that may be are under way."""
+        while True:
+            await part.tick(400)
+            answer, memory.answer = memory.answer, 0
+            await part.tick(400)
+            memory.answer = answer
+
+    stopping = cocotb.start_soon(stop_at_times())
     await gather(stream(0), stream(1))
+    stopping.cancel()
     await part.tick(2)
     assert memory.idle and part.idle.value == 1
     assert memory.bursts.n > 10
@@ -97,6 +109,32 @@ async def failing_beat(dut):
 async def outside(dut, place):
     """What lies in the window is done, and no more; addresses never wrap."""
     await with_all_variants(dut, "reader", lambda part: run_errors(part, places_outside()[place]))
+
+
+@cocotb.test()
+async def two_errors(dut):
+    """A beat fails while the other stream's burst may not be asked for: memory's error is the one that is told."""
+    await with_all_variants(dut, "reader", run_two_errors)
+
+
+async def run_two_errors(part):
+    rng = part.rng
+    bus_bits, _ = part.config
+    set_windows(part)
+    memory = Memory(part, bus_bits)
+    memory.accept, memory.answer = 1, 0
+    fields = Fields(request_layout)
+    fault, fails = draw_place(rng, 1), int(rng.integers(2))
+    memory.faults = {fault}
+    for i, address in ((fails, fault), (1 - fails, places_outside()["elsewhere"][0])):
+        await part.send(f"requests{i}", fields.pack({"address": address, "words": 1}))
+    for _ in range(20):
+        await part.tick()
+    assert part.error_outside.value and not part.error_failed.value
+    memory.answer = 1
+    while not part.error_failed.value:
+        await part.tick()
+    assert part.value("error_address") == fault, f"error at {part.value('error_address'):#x}, must be {fault:#x}"
 
 
 async def run_errors(part, place):

@@ -3,11 +3,13 @@
 import cocotb
 from cocotb.triggers import FallingEdge, Timer
 
-from lifarray.golden.serial_frame import BUS_ERROR, END, MAX_WORDS, Op, disclose, enclose, parse_answer, request
+from lifarray.golden.serial_frame import BUS_ERROR, END, ESCAPE, ESCAPED_ESCAPE, MAX_WORDS, Op, disclose, enclose, parse_answer, request
 from lifarray.sim.testbench import CLOCK_NS
 
 from .lite import LiteWords
 from .part import settings, with_all_variants
+
+DISTURBANCES = ("nothing", "crc", "short", "long", "escape", "pulse", "unstopped", "bytes")
 
 DRIFT = 0.02
 """How much faster or slower than the core's the host's clock may be."""
@@ -98,6 +100,7 @@ async def run(part):
 
     watching = cocotb.start_soon(watch())
     sequence = 0
+    kinds = [str(kind) for kind in rng.permutation(DISTURBANCES)]
     # More bytes than a frame can have take as long as all the rest: in some runs, once.
     flooded = rng.integers(3 * settings["count"]) if rng.random() < 0.2 else None
     for index in range(3 * settings["count"]):
@@ -110,10 +113,13 @@ async def run(part):
         data = b"".join(value.to_bytes(4, "little") for value in values) if op == Op.WRITE else b""
         if index == flooded:
             await noise(line, rng, 4 * MAX_WORDS + 40)
-        await disturb(line, rng, request(sequence, op, address, count, data))
+        await disturb(line, rng, kinds[index % len(kinds)], request(sequence, op, address, count, data))
         before = resets
         await line.send(request(sequence, op, address, count, data), pulse_before=rng.choice([None, 3]))
+        # What comes during the answer is dropped.
+        interrupting = cocotb.start_soon(noise(line, rng, 4 if rng.random() < 0.4 else 0))
         body = await line.frame(4000)
+        await interrupting
         answer = body and parse_answer(body, sequence, op, count)
         assert answer, f"no answer to {op.name}, but {body}"
         if op == Op.WRITE:
@@ -134,9 +140,8 @@ async def noise(line, rng, n):
     await line.send(bytes(int(byte) for byte in rng.integers(0, 256, n) if byte != END) + bytes([END]))
 
 
-async def disturb(line, rng, good):
+async def disturb(line, rng, kind, good):
     """Something that must not be answered, and must not harm what comes after it."""
-    kind = rng.choice(["nothing", "crc", "short", "long", "escape", "pulse", "unstopped", "bytes"])
     if kind == "crc":
         at = int(rng.integers(1, len(good) - 1))
         damaged = bytearray(good)
@@ -148,7 +153,9 @@ async def disturb(line, rng, good):
         # More words than it says, with a right CRC.
         await line.send(enclose(disclose(good.strip(bytes([END]))) + b"more"))
     elif kind == "escape":
-        await line.send(good[:4] + bytes([0xDB, 0x00]) + good[4:])
+        # Whole but for an escape that stands for nothing.
+        whole = request(0, Op.WRITE, 0x300, 1, bytes([ESCAPE] * 4))
+        await line.send(whole.replace(bytes([ESCAPE, ESCAPED_ESCAPE]), bytes([ESCAPE, 0]), 1))
     elif kind == "pulse":
         await line.pulse()
     elif kind == "unstopped":

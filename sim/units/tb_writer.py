@@ -80,8 +80,19 @@ async def run(part):
     set_windows(part)
     memory = Memory(part)
     expected = {}
-    for _ in range(6 * settings["count"]):
-        half = bool(rng.random() < 0.4)
+
+    async def stop_at_times():
+        """Memory answers nothing for so long that all bursts that may be are under way."""
+        while True:
+            await part.tick(300)
+            shares, memory.shares = memory.shares, [1, 1, 0]
+            await part.tick(300)
+            memory.shares = shares
+
+    stopping = cocotb.start_soon(stop_at_times())
+    for i in range(6 * settings["count"]):
+        # Some bursts of a word one after the other, so many that they must wait.
+        half = bool(rng.random() < 0.4) or i % 30 < 12
         n = 1 if half else int(rng.integers(1, 100))
         address = draw_place(rng, n) + (4 * int(rng.integers(2)) if half else 0)
         words = [word_at(int(rng.integers(1 << 40)) * 8) for _ in range(n)]
@@ -91,6 +102,8 @@ async def run(part):
         else:
             expected.update({address + byte: words[byte // 8] >> 8 * (byte % 8) & 0xFF for byte in range(8 * n)})
         await send_run(part, fields, address, words, half)
+    stopping.cancel()
+    memory.shares = [0.5] * 3
     while not part.drained.value:
         await part.tick()
     assert part.idle.value and not memory.announced and not memory.answers, "drained while something is under way"

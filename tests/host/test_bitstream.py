@@ -259,6 +259,7 @@ def test_over_budget(call, monkeypatch):
         (("--board", "ulx3s-85f", "--local-pages", "89"), "room for 88 at most"),
         (("--board", "ulx3s-85f", "--network-size", "784-784-784"), "with its pages of local memory for a network of 784-784-784 fits the ULX3S"),
         (("--board", "pynq-z2", "--network-size", "784"), "as in 784-196-784"),
+        (("--board", "pynq-z2", "--network-size", "1048576-10"), "1,048,575 inputs or neurons at most"),
         (("--board", "pynq-z2", "--network-size", "64-32", "--lanes", "8"), "leave out --lanes"),
         (("--board", "pynq-z2", "--lanes", "2000"), "lanes = 2000"),
     ],

@@ -77,3 +77,13 @@ def test_simulate_goes_on_after_what_passed(tmp_path, monkeypatch, capsys):
     assert cli.main([*command, "--count", "11"]) == 130, "other settings are other runs"
     monkeypatch.setattr(simulate, "load_core_digest", lambda: "another")
     assert cli.main(command) == 130, "the core has changed"
+
+
+@pytest.mark.parametrize("line", ['{"name": "a-bug", "killed_by": null}', '{"bench": "core", "core": "plain", "seed": 0}', "[]"])
+def test_simulate_takes_no_other_results(line, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(bench, "run_core_bench", lambda core, seed, **options: {})
+    path = tmp_path / "results.jsonl"
+    path.write_text(f"{line}\n")
+    assert cli.main(["simulate", "core", "--results", str(path)]) == 2
+    assert path.read_text() == f"{line}\n" and "not results of this command" in capsys.readouterr().err
+    assert cli.main(["simulate", "core", "--results", str(tmp_path / "new"), "--waves", str(tmp_path / "run.fst")]) == 2

@@ -93,6 +93,20 @@ def test_variables_are_replaced_and_files_of_scripts_are_inputs(tmp_path):
     assert run(tmp_path, python(code), ["script.ys", "$WHERE/x"], {"WHERE": "/there"})
 
 
+def test_a_database_outside_the_build_is_an_input(tmp_path):
+    """The chip database of openXC7 comes apart from its tools, and may be replaced under the same name."""
+    database, build = tmp_path / "database", tmp_path / "build"
+    (database / "zynq7").mkdir(parents=True)
+    build.mkdir()
+    (database / "chip.bin").write_text("1")
+    (database / "zynq7" / "part.yaml").write_text("1")
+    for argument, file in (("$WHERE/chip.bin", "chip.bin"), ("$WHERE/zynq7", "zynq7/part.yaml")):
+        assert run(build, python("pass"), [argument], {"WHERE": database})
+        assert not run(build, python("pass"), [argument], {"WHERE": database})
+        (database / file).write_text("12")
+        assert run(build, python("pass"), [argument], {"WHERE": database})
+
+
 def write_netlist(path, *cells):
     names = {f"cell{i}": {"port_directions": {}, "parameters": {}, "connections": {}, **cell} for i, cell in enumerate(cells)}
     path.write_text(json.dumps({"modules": {"top": {"cells": names}}}))

@@ -59,9 +59,10 @@ def test_table_counts(results, capsys):
 
 def test_what_ran_in_part_is_not_taken_for_the_whole(results):
     with (results / "units.jsonl").open("a") as file:
-        file.write(lines([{"bench": "reader", "seed": 100}]))
+        file.write(lines([{"bench": "reader", "seed": 100}, {"bench": "units", "seed": 101, "count": 1}]))
     with (results / "core.jsonl").open("a") as file:
-        file.write(lines({"core": core, "seed": 5, "test": "windows", "coverage": {BINS[1]: 3}} for core in CORES))
+        for partly in ({"test": "windows"}, {"count": 1}, {"max_size": 2}):
+            file.write(lines({"core": core, "seed": 5, **partly, "coverage": {BINS[1]: 3}} for core in CORES))
     text = status.table(status.load(results))
     assert f"1 of {len(BINS)} bins" in text and "3 of the whole core" in text and "20 of its parts" in text
 
@@ -101,9 +102,16 @@ def test_a_page_gets_the_table(results, tmp_path, capsys):
 
 
 def test_other_files_are_refused(results):
-    (results / "core.jsonl").write_text("[]\n")
-    with pytest.raises(UserError, match="not what the commands print"):
-        status.load(results)
+    for name, text in (
+        ("core.jsonl", "[]"),
+        ("units.jsonl", '{"bench": "units", "seed": [1]}'),
+        ("mutants.jsonl", '{"name": ["a"], "file": "", "old": "", "new": "", "what": "", "killed_by": null, "seconds": 1}'),
+    ):
+        before = (results / name).read_text()
+        (results / name).write_text(text.replace("}", f', "sources": "{core_digest()}"}}') + "\n")
+        with pytest.raises(UserError, match="not what the commands print"):
+            status.load(results)
+        (results / name).write_text(before)
     (results / "core.jsonl").unlink()
     with pytest.raises(UserError, match="core.jsonl is missing: lifarray simulate core"):
         status.load(results)
