@@ -59,7 +59,9 @@ def test_command_runs_a_part(monkeypatch, capsys):
     monkeypatch.setattr(units, "run_unit_bench", lambda unit, seed, **options: runs.append((unit, seed, options["count"])))
     assert cli.main(["simulate", "window", "--seed", "7", "--seeds", "2", "--count", "3", "--json"]) == 0
     assert runs == [("window", 7, 3), ("window", 8, 3)]
-    assert json.loads(capsys.readouterr().out) == {"bench": "window", "seed": 7, "seeds": 2, "passed": True}
+    said = json.loads(capsys.readouterr().out)
+    assert said.pop("simulator") == str(units.find_simulator())
+    assert said == {"bench": "window", "seed": 7, "seeds": 2, "passed": True}
     for wrong in (["gearbox"], ["window", "--core", "plain"], ["window", "--samples", "2"], ["window", "--seeds", "2", "--waves", "run.fst"]):
         assert cli.main(["simulate", *wrong]) == 2
 
