@@ -126,11 +126,13 @@ class Build:
         if arguments is None:
             [arguments] = [command[1:] for command in self._plan[1] if command[0] == tool_name]
         self.versions[tool_name] = tool.version
-        self._report(f"{step} ({tool_name}, log {self.folder / step}.log)")
+        self._report(f"{step} ({tool_name})")
         begin = time.monotonic()
         ran, outputs = run_step(self.folder, step, tool, arguments, self._available, variables)
         self._available |= set(outputs)
-        self._report(f"{step}: {time.monotonic() - begin:.0f} s" if ran else f"{step}: nothing changed since it last ran")
+        # Some tools have a log of their own, with more in it.
+        log = self.folder / next((path for path in outputs if path.endswith((".rpt", ".tim"))), f"{step}.log")
+        self._report(f"{step}: {time.monotonic() - begin:.0f} s, log {log}" if ran else f"{step}: nothing changed since it last ran")
 
     @cached_property
     def netlist(self) -> Netlist:

@@ -47,7 +47,7 @@ EXAMPLES = """\
 NEXT_STEPS = """\
 {error}
 
-The netlist is done, checked, and kept. For the bitstream install openXC7, at least {minimum}, which no Python package brings:
+The netlist is done, checked, and kept: {netlist}. For the bitstream install openXC7, at least {minimum}, which no Python package brings:
 
   nix build github:openXC7/toolchain-nix#nextpnr-xilinx-chipdb.zynq7 --out-link chipdb   (once: {chipdb})
   export CHIPDB_DIR=$PWD/chipdb
@@ -107,7 +107,8 @@ def run(args):
             timing = build.place_and_route(args.openxc7)
             manifest = _deliver(folder, build, simulated)
         except hw.MissingTools as error:
-            print(NEXT_STEPS.format(error=error, minimum=hw.OPENXC7_MINIMUM, chipdb=hw.CHIPDB, command=_command(args)), file=sys.stderr)
+            facts = {"netlist": build.netlist_path, "minimum": hw.OPENXC7_MINIMUM, "chipdb": hw.CHIPDB, "command": _command(args)}
+            print(NEXT_STEPS.format(error=error, **facts), file=sys.stderr)
             if args.json:
                 print_json(build.manifest(netlist_simulated_on=simulated, sha256={}, missing=str(error)))
             return EXIT_TOOLS_MISSING
