@@ -52,6 +52,9 @@ else:
 """
 
 
+DESIGN = ("--board", "pynq-z2", "--config", "small")
+
+
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory):
     """A folder with openXC7's stand-ins, and one in which the netlist of a tiny design is made."""
@@ -62,23 +65,24 @@ def workshop(tmp_path_factory):
         path = folder / "openxc7" / name
         path.write_text(STAND_IN.format(python=sys.executable, name=name, calls=str(folder / "calls")))
         path.chmod(stat.S_IRWXU)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(CONFIGS, "small", SMALLEST)
+        patch.setenv("PATH", str(folder / "nothing"))
+        assert main(["bitstream", *DESIGN, "--out", str(folder / "built"), "--skip-simulation"]) == 3
     return folder
 
 
 @pytest.fixture
 def call(workshop, tmp_path, monkeypatch, capsys):
-    """Call a command on the tiny design, in a copy of what is built already: call("bitstream", …) → (status, out, err)."""
+    """Call a command on the tiny design, in a copy of its netlist: call("bitstream", …) → (status, out, err)."""
     monkeypatch.setitem(CONFIGS, "small", SMALLEST)
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     out = tmp_path / "out"
-    if (workshop / "built").exists():
-        shutil.copytree(workshop / "built", out)
+    shutil.copytree(workshop / "built", out)
     (workshop / "calls").write_text("")
 
     def run(command, *options):
-        status = main([command, "--board", "pynq-z2", "--config", "small", "--out", str(out), *options])
-        if not (workshop / "built").exists():
-            shutil.copytree(out, workshop / "built")
+        status = main([command, *DESIGN, "--out", str(out), *options])
         return status, *capsys.readouterr()
 
     run.out = out
