@@ -21,7 +21,7 @@ from ..board_errors import BoardError
 from ..hwh import divisors, hwh
 from ..lazy import load_build
 from ..netlist_check import check_netlist
-from ..options import add_json, positive
+from ..options import add_json, add_seed, positive
 from ..output import output_folder, print_json, whole_file, write_text
 from ..table import print_table
 
@@ -85,6 +85,7 @@ def add_design(parser):
     )
     parser.add_argument("--local-pages", type=positive, metavar="N", help="local memory, 4 KB each (default: the board's, or what the network needs)")
     parser.add_argument("--clock-mhz", type=positive, metavar="MHZ", help="what the design must reach (default: the board's)")
+    add_seed(parser, "place and route: with another, the design is faster or slower", default=1)
 
 
 def run(args):
@@ -127,6 +128,8 @@ def _command(args) -> str:
         value = getattr(args, name)
         if value is not None:
             words.append(f"--{name.replace('_', '-')} {shlex.quote(str(value))}")
+    if args.seed != 1:
+        words.append(f"--seed {args.seed}")
     if args.skip_simulation:
         words.append("--skip-simulation")
     return " ".join(words)
@@ -189,7 +192,7 @@ def make_design(args, hw):
     clock_hz = args.clock_mhz * 1_000_000 if args.clock_mhz else board.clock_hz
     if board.part.startswith("xc7"):
         divisors(clock_hz)      # the PS must be able to make it
-    return hw.Design(args.board, config, clock_hz)
+    return hw.Design(args.board, config, clock_hz, args.seed)
 
 
 def _sizes(text):

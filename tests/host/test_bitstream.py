@@ -154,7 +154,7 @@ def test_with_stand_ins(call):
     name = "lifarray_pynq_z2"
     pnr, frames, bit = call.calls()
     assert pnr[:-1] == [
-        "nextpnr-xilinx", "--chipdb", f"{root}/{CHIPDB}", "--xdc", f"{name}.xdc", "--json", f"{name}.json",
+        "nextpnr-xilinx", "--seed", "1", "--chipdb", f"{root}/{CHIPDB}", "--xdc", f"{name}.xdc", "--json", f"{name}.json",
         "--freq", "100", "--log", f"{name}.tim", "--fasm", f"{name}.fasm",
     ]  # fmt: skip
     assert pnr[-1] == [f"{name}.json", f"{name}.xdc"], "the files that it gets, and no other"
