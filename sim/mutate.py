@@ -21,10 +21,10 @@ from lifarray.golden.errors import ToolError, UserError
 from . import runner
 from .mechanical import NETLIST_OF, changes_nothing, is_noticed, mechanical
 from .mutants import MUTANTS, Mutant
+from .sources import REPOSITORY
 
 __all__ = ["Mutant", "Verdict", "check_list", "judge", "mechanical", "planted", "select", "stop"]
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGES = ("golden", "hw", "sim", "host")
 
 GOLDEN_TESTS = [f"tests/golden/test_{name}.py" for name in ("lif", "encode", "network", "registers", "program")]

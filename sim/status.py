@@ -82,7 +82,7 @@ class Results:
     proofs: list
     mutants: list
     mechanical: list
-    n_others: int = 0
+    n_others: int
 
 
 def load(folder: Path) -> Results:

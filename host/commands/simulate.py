@@ -170,7 +170,9 @@ def run_all(args, benches, settings, run_one, simulator):
 
 def checked_run(fields):
     """A line of a file of results, if it is of a run of a bench."""
-    _ = fields["bench"], fields["seed"], fields["core"] and fields["coverage"].items() if fields["bench"] == "core" else None
+    _ = fields["bench"], fields["seed"]
+    if fields["bench"] == "core":
+        _ = fields["core"], fields["coverage"].items()
     return fields
 
 

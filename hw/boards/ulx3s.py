@@ -12,10 +12,10 @@ from lifarray.golden.serial_frame import BAUD
 from ..serial_core import SerialCore
 
 HEARTBEAT_BITS = 27
-PHASE_DETECTOR_HZ = (10_000_000, 400_000_000)
+LEAST_PHASE_DETECTOR_HZ = 10_000_000
 VCO_HZ = (400_000_000, 800_000_000)
 OUTPUT_HZ = (3_125_000, 400_000_000)
-"""Limits of an EHXPLLL (ECP5's data sheet, sysCLOCK PLL timing)."""
+"""Limits of an EHXPLLL, as LiteX's ECP5PLL has them."""
 
 
 def pll_parameters(input_hz: int, clock_hz: int) -> dict:
@@ -50,7 +50,7 @@ def _divisors(input_hz, clock_hz):
     """Of the input, the feedback and the output, with the oscillator as near as can be to the middle of what it may do; or None."""
     found = []
     if OUTPUT_HZ[0] <= clock_hz <= OUTPUT_HZ[1]:
-        for input_divide in range(1, input_hz // PHASE_DETECTOR_HZ[0] + 1):
+        for input_divide in range(1, input_hz // LEAST_PHASE_DETECTOR_HZ + 1):
             for feedback_divide in range(1, 129):
                 vco_hz = input_hz * feedback_divide / input_divide
                 output_divide = vco_hz / clock_hz
