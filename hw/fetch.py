@@ -9,6 +9,7 @@ from lifarray.golden.config import SLOTS, CoreConfig
 
 from .address import ADDRESS_BITS, advance
 from .descriptor import descriptor_layout
+from .late_register import LateRegister
 from .reader import request_layout
 from .store import part_words, words_of_part
 from .stream_register import StreamRegister
@@ -71,7 +72,7 @@ class RasterList(wiring.Component):
         with m.Elif(self.record):
             m.d.sync += [self.level.eq(self.level + room), self.full.eq(self.full | ~room)]
 
-        register = StreamRegister(found_layout)
+        register = LateRegister(found_layout)
         m.submodules.register = ResetInserter(self.seek)(register)
         wiring.connect(m, register.sink, wiring.flipped(self.entries))
         at = Signal(range(depth + 1))

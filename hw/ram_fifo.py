@@ -5,11 +5,11 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
-from .stream_register import StreamRegister
+from .late_register import LateRegister
 
 
 class RamFifo(wiring.Component):
-    """A FIFO for block RAM, whose output comes late in the cycle: too late for any logic before the next register.
+    """A FIFO for block RAM, with a `LateRegister` after it.
 
     Parameters
     ----------
@@ -33,21 +33,17 @@ class RamFifo(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        late = stream.Signature(self._shape).create(path=["late"])
         m.submodules.ram = ram = SyncFIFOBuffered(width=Shape.cast(self._shape).width, depth=self._depth)
-        m.submodules.register = register = StreamRegister(self._shape)
+        m.submodules.register = register = LateRegister(self._shape)
         wiring.connect(m, register.sink, wiring.flipped(self.sink))
         m.d.comb += [
             ram.w_data.eq(self.source.payload),
             ram.w_en.eq(self.source.valid),
             self.source.ready.eq(ram.w_rdy),
             self.level.eq(ram.level),
-            ram.r_en.eq(~late.valid | late.ready),
+            register.source.payload.eq(ram.r_data),
+            register.source.valid.eq(ram.r_rdy),
+            ram.r_en.eq(register.source.ready),
             self.taken.eq(ram.r_rdy & ram.r_en),
-            register.source.payload.eq(late.payload),
-            register.source.valid.eq(late.valid),
-            late.ready.eq(register.source.ready),
         ]
-        with m.If(ram.r_en):
-            m.d.sync += [late.payload.eq(ram.r_data), late.valid.eq(ram.r_rdy)]
         return m

@@ -818,7 +818,9 @@ MUTANTS = tuple(
             "with m.Elif(source.valid & full):",
             "a transfer that comes while one waits is lost",
         ),
-        ("ram-fifo-late", "hw/ram_fifo.py", "ram.r_en.eq(~late.valid | late.ready)", "ram.r_en.eq(1)", "a word that waits is lost"),
+        ("ram-fifo-late", "hw/ram_fifo.py", "ram.r_en.eq(register.source.ready)", "ram.r_en.eq(1)", "a word that waits is lost"),
+        ("late-ready", "hw/late_register.py", "source.ready.eq(~late.valid | late.ready)", "source.ready.eq(1)", "a word that waits is lost"),
+        ("late-valid", "hw/late_register.py", "register.source.valid.eq(late.valid)", "register.source.valid.eq(1)", "words come from nowhere"),
         ("ram-fifo-taken", "hw/ram_fifo.py", "self.taken.eq(ram.r_rdy & ram.r_en)", "self.taken.eq(ram.r_en)", "room comes from nowhere"),
         (
             "reader-late-room",

@@ -53,7 +53,7 @@ BLOCKS = {
     "scanner": _block("hw/fetch", "scanner"),
     "stripes": _block("hw/stripes", "stripes"),
     "fire, output": _block("hw/fire hw/output", "fire output", "fire"),
-    "memory ports": _block("hw/reader hw/writer hw/ram_fifo hw/windows hw/address", "reader writer", "reader writer fifo ram"),
+    "memory ports": _block("hw/reader hw/writer hw/ram_fifo hw/late_register hw/windows hw/address", "reader writer", "reader writer fifo ram"),
     "sequencer": _block("hw/sequencer", "sequencer", "sequencer"),
     "registers": _block("hw/registers", "registers", "registers"),
     "register slices": _block("hw/register_slice hw/stream_register", "slice", "stream"),

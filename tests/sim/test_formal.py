@@ -37,7 +37,7 @@ BUGS = {
     "writer-bus32": ("enough.eq(unannounced >= here)", "enough.eq(unannounced + 1 >= here)", None),
     "fifo-sync": ("self.w_rdy.eq(self.level != self.depth),", "self.w_rdy.eq(1),", None),
     "fifo-buffered": ("consume.eq(_incr(consume, inner_depth))", "consume.eq(_incr(consume, inner_depth - 1))", None),
-    "ram-fifo": ("ram.r_en.eq(~late.valid | late.ready)", "ram.r_en.eq(1)", None),
+    "ram-fifo": ("ram.r_en.eq(register.source.ready)", "ram.r_en.eq(1)", None),
     "stream-register": ("source.ready.eq(~full)", "source.ready.eq(1)", None),
     "lif-narrow": ("spike.eq(total >= p.v_threshold)", "spike.eq(total > p.v_threshold)", None),
     "lif-step": ("half = product[DECAY_ONE.bit_length() - 2]", "half = 0", "vmem"),

@@ -37,7 +37,7 @@ INSIDE = {
     # In the parts that have benches.
     "store": "rows", "bits": "window", "windows": "reader", "address": "reader", "descriptor": "sequencer", "axi": "reader",
     "fetch": "scanner", "axi3_bridge": "bridge", "lite_decoder": "decoder", "local_memory": "memory", "register_slice": "slice",
-    "stream_register": "slice", "ram_fifo": "reader",
+    "stream_register": "slice", "ram_fifo": "reader", "late_register": "reader",
     "uart": "serial", "serial_bridge": "serial",
     # Whole cores.
     "core": "core", "local_core": "core", "serial_core": "core", "ps7": "core",
