@@ -250,18 +250,23 @@ class LifCore(wiring.Component):
         wiring.connect(m, sequencer.requests, path.requests)
         wiring.connect(m, path.words, sequencer.words)
 
-        m.d.comb += [
+        # A cycle late, since much follows from each: only then are the ports known to be idle for good.
+        halt = Signal()
+        m.d.sync += [
             sequencer.start.eq(registers.control_start),
             sequencer.abort.eq(registers.control_abort),
+            halt.eq(sequencer.halt),
+        ]
+        m.d.comb += [
             sequencer.list_address.eq(registers.list_address),
             sequencer.list_count.eq(registers.list_count_count),
             sequencer.layer_done.eq(path.done),
-            sequencer.idle.eq(path.idle),
+            sequencer.idle.eq(path.idle & halt),
             path.layer.eq(sequencer.layer),
             path.used_slots.eq(sequencer.used_slots),
             path.start.eq(sequencer.layer_start),
             path.loading.eq(sequencer.loading),
-            path.halt.eq(sequencer.halt),
+            path.halt.eq(halt),
             registers.status_busy.eq(sequencer.busy),
             registers.status_error.eq(sequencer.error),
             registers.status_waiting_read.eq(path.waiting_read),

@@ -1,6 +1,6 @@
 """Fetch: reads a layer's input raster, and asks for the weight rows of the inputs that spiked."""
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -155,14 +155,20 @@ class Scanner(wiring.Component):
         pass_entry = Signal(range(config.list_words + 1))
         list_at = Signal(range(config.list_words + 1))
         last_segment = Signal()
-        inputs_left = Signal(20)
+        inputs_left = Signal(signed(21))  # two less: below zero the last, or none
+        last_input = Signal()
+        no_input = Signal()
         biases_left = Signal(8)
         tile_address = Signal(ADDRESS_BITS)
         tile_row = Signal(range(config.store_rows))
         tile_size = Signal(OFFSET_BITS)
         offset = Signal(OFFSET_BITS)
         last_pass = Signal()
-        m.d.comb += last_pass.eq(steps_left <= SLOTS)
+        m.d.comb += [
+            last_pass.eq(steps_left <= SLOTS),
+            last_input.eq(inputs_left < 0),
+            no_input.eq(last_input & ~inputs_left[0]),
+        ]
 
         slots = Signal(range(SLOTS + 1))
         half = Signal(range(SLOTS // 2 + 1))
@@ -270,7 +276,7 @@ class Scanner(wiring.Component):
                     tile_row.eq(layer.store_row),
                     pass_address.eq(layer.input_address),
                     pass_entry.eq(0),
-                    inputs_left.eq(layer.fan_in),
+                    inputs_left.eq(layer.fan_in - 2),
                     biases_left.eq(0),
                     offset.eq(0),
                     mask.eq(1),
@@ -284,10 +290,10 @@ class Scanner(wiring.Component):
                         m.next = "LOAD"
             with m.State("LOAD"):
                 # Every row as if it were active, without work.
-                find(inputs_left != 0, 1, offset)
+                find(~no_input, 1, offset)
                 with m.If(finds):
                     m.d.sync += [next_row, inputs_left.eq(inputs_left - 1)]
-                with m.If((inputs_left == 0) & ~valid & ~asked_for.valid & (requested == 0)):
+                with m.If(no_input & ~valid & ~asked_for.valid & (requested == 0)):
                     m.d.sync += [self.loaded.eq(1), self.arrived.eq(0)]
                     m.next = "LAYER"
             with m.State("PASS"):
@@ -324,7 +330,7 @@ class Scanner(wiring.Component):
                     self.raster_requests.payload.words.eq(layer.fan_in),
                     self.raster_requests.valid.eq(reads_raster),
                 ]
-                m.d.sync += [offset.eq(0), inputs_left.eq(layer.fan_in), biases_left.eq(layer.bias_rows), list_at.eq(pass_entry)]
+                m.d.sync += [offset.eq(0), inputs_left.eq(layer.fan_in - 2), biases_left.eq(layer.bias_rows), list_at.eq(pass_entry)]
                 with m.If(~reads_raster):
                     m.next = "LIST"
                 with m.Elif(self.raster_requests.ready):
@@ -334,7 +340,7 @@ class Scanner(wiring.Component):
                 find(self.raster.valid, self.raster.payload & used, offset, (self.raster.payload & mask) == 0)
                 with m.If(finds):
                     m.d.sync += [next_row, recorded.eq(records), inputs_left.eq(inputs_left - 1)]
-                    with m.If(inputs_left == 1):
+                    with m.If(last_input):
                         m.next = "BIASES"
             with m.State("BIASES"):
                 find(1, used, offset)

@@ -92,6 +92,10 @@ class FireUnit(wiring.Component):
         config = self._config
         m.submodules.lif = lif = LifPipeline(config.current_bits, config.vmem_bits)
 
+        # A copy for each unit: one register that drives all of them would be slow.
+        parameters = Signal.like(self.parameters, attrs={"keep": 1})
+        m.d.sync += parameters.eq(self.parameters)
+
         neuron = neuron_layout(config.vmem_bits)
         m.submodules.state = state = Memory(shape=neuron, depth=config.groups, init=[])
         state_write = state.write_port()
@@ -101,7 +105,7 @@ class FireUnit(wiring.Component):
             state_write.data.eq(lif.after),
             state_write.en.eq(self.write),
             state_read.addr.eq(self.group),
-            lif.parameters.eq(self.parameters),
+            lif.parameters.eq(parameters),
             lif.current.eq(self.current),
             lif.before.eq(self.before),
             self.after.eq(lif.after),
@@ -214,13 +218,20 @@ class Fire(wiring.Component):
         pass_address = Signal(ADDRESS_BITS)
         tile_vmem = Signal(ADDRESS_BITS)
         sample_vmem = Signal(ADDRESS_BITS)
+        last_tile = Signal()
         last_pass = Signal()
+        final_step = Signal(SLOT_BITS)  # the pass's last
         last_step = Signal()
         last_sample = Signal()
         last_group = Signal()
-        m.d.comb += [
+        # A cycle late: tile and pass are a cycle old before the walk begins.
+        m.d.sync += [
+            last_tile.eq(neurons_left <= config.lanes),
             last_pass.eq(steps_left <= SLOTS),
-            last_step.eq(step == Mux(last_pass, steps_left - 1, SLOTS - 1)[:SLOT_BITS]),
+            final_step.eq(Mux(steps_left <= SLOTS, steps_left, SLOTS) - 1),
+        ]
+        m.d.comb += [
+            last_step.eq(step == final_step),
             last_sample.eq(sample + 1 == layer.n_samples),
             last_group.eq(lanes_left <= n_units),
         ]
@@ -247,6 +258,8 @@ class Fire(wiring.Component):
         m.d.sync += [
             initial.vmem.eq(layer.v_init),
             initial.fired.eq(layer.v_init >= layer.v_threshold),
+        ]
+        m.d.comb += [
             parameters.v_threshold.eq(layer.v_threshold),
             parameters.v_subtract.eq(layer.v_subtract),
             parameters.decay.eq(layer.decay),
@@ -384,7 +397,7 @@ class Fire(wiring.Component):
                         tile_vmem.eq(advance(tile_vmem, config.lanes * 4)),
                     ]
                     m.next = "TILE"
-                    with m.If(neurons_left <= config.lanes):
+                    with m.If(last_tile):
                         m.next = "END"
             with m.State("END"):
                 with m.If(output.ready):

@@ -60,18 +60,22 @@ class RegisterFile(wiring.Component):
         data = Signal(32)
         strobe = Signal(4)
         have_data = Signal()
+        whole = Signal()
         write = Signal()
         m.d.comb += [
             bus.awready.eq(~have_address),
             bus.wready.eq(~have_data),
-            write.eq(have_address & have_data & ~bus.bvalid),
+            whole.eq(have_address & have_data & ~write & ~bus.bvalid),
         ]
+        m.d.sync += write.eq(whole)
         with m.If(bus.awvalid & bus.awready):
             m.d.sync += [write_address.eq(bus.awaddr), have_address.eq(1)]
         with m.If(bus.wvalid & bus.wready):
             m.d.sync += [data.eq(bus.wdata), strobe.eq(bus.wstrb), have_data.eq(1)]
+        with m.If(whole):
+            m.d.sync += [have_address.eq(0), have_data.eq(0)]
         with m.If(write):
-            m.d.sync += [have_address.eq(0), have_data.eq(0), bus.bvalid.eq(1)]
+            m.d.sync += bus.bvalid.eq(1)
         with m.Elif(bus.bready):
             m.d.sync += bus.bvalid.eq(0)
 

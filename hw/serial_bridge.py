@@ -1,7 +1,7 @@
 """From a serial line to AXI4-Lite: answers the requests of ``golden/serial_frame.py``."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.crc.catalog import CRC16_XMODEM
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -20,11 +20,15 @@ from lifarray.golden.serial_frame import (
 )
 
 from .axi import Axi4LiteSignature
+from .stream_register import StreamRegister
 from .uart import UartReceiver, UartTransmitter
 
 LONGEST = HEADER_BYTES + MAX_WORDS * WORD_BYTES + CRC_BYTES
 
 RESET_CYCLES = 16
+
+answer_layout = data.StructLayout({"byte": 8, "delimiter": 1})
+"""A byte of an answer; or an `END`, whatever the byte."""
 
 
 class FrameReceiver(wiring.Component):
@@ -114,25 +118,24 @@ class FrameTransmitter(wiring.Component):
 
     Members
     -------
-    bytes : In(stream of 8 bits)
-    delimiter : In(1), with ``bytes``: an `END`, whatever the byte
+    answer : In(stream of answer_layout)
     line : Out(stream of 8 bits)
     """
 
     def __init__(self):
-        super().__init__({"bytes": In(stream.Signature(8)), "delimiter": In(1), "line": Out(stream.Signature(8))})
+        super().__init__({"answer": In(stream.Signature(answer_layout)), "line": Out(stream.Signature(8))})
 
     def elaborate(self, platform):
         m = Module()
-        byte = self.bytes.payload
+        byte, delimiter = self.answer.payload.byte, self.answer.payload.delimiter
         second = Signal()
         special = Signal()
         m.d.comb += [
-            special.eq(~self.delimiter & ((byte == END) | (byte == ESCAPE))),
-            self.line.valid.eq(self.bytes.valid),
-            self.bytes.ready.eq(self.line.ready & (second | ~special)),
+            special.eq(~delimiter & ((byte == END) | (byte == ESCAPE))),
+            self.line.valid.eq(self.answer.valid),
+            self.answer.ready.eq(self.line.ready & (second | ~special)),
         ]
-        with m.If(self.delimiter):
+        with m.If(delimiter):
             m.d.comb += self.line.payload.eq(END)
         with m.Elif(second):
             m.d.comb += self.line.payload.eq(Mux(byte == END, ESCAPED_END, ESCAPED_ESCAPE))
@@ -169,10 +172,12 @@ class SerialBridge(wiring.Component):
         lite = self.lite
         m.submodules.receiver = receiver = UartReceiver(self._cycles_per_bit)
         m.submodules.request = request = FrameReceiver()
-        m.submodules.answer = answer = FrameTransmitter()
+        m.submodules.answer = answer = StreamRegister(answer_layout)
+        m.submodules.frame = frame = FrameTransmitter()
         m.submodules.transmitter = transmitter = UartTransmitter(self._cycles_per_bit)
         m.submodules.crc = crc = CRC16_XMODEM(data_width=8).create()
-        wiring.connect(m, answer.line, transmitter.bytes)
+        wiring.connect(m, answer.sink, frame.answer)
+        wiring.connect(m, frame.line, transmitter.bytes)
         m.d.comb += [
             receiver.rx.eq(self.rx),
             self.tx.eq(transmitter.tx),
@@ -190,27 +195,28 @@ class SerialBridge(wiring.Component):
             request.index.eq(index),
             lite.awaddr.eq(address),
             lite.araddr.eq(address),
-            lite.wdata.eq(request.word),
             lite.wstrb.eq(0b1111),
             self.reset.eq(reset_left != 0),
         ]
         with m.If(reset_left != 0):
             m.d.sync += reset_left.eq(reset_left - 1)
 
+        offered = answer.source.payload
+
         def next_word():
             m.d.sync += [index.eq(index + 1), address.eq(address + WORD_BYTES)]
 
         def send(byte, then, delimiter=False):
             """Offer a byte of the answer, and go on to ``then`` when it is taken."""
-            m.d.comb += [answer.bytes.valid.eq(1), answer.bytes.payload.eq(byte), answer.delimiter.eq(delimiter)]
-            with m.If(answer.bytes.ready):
+            m.d.comb += [answer.source.valid.eq(1), offered.byte.eq(byte), offered.delimiter.eq(delimiter)]
+            with m.If(answer.source.ready):
                 m.d.comb += crc.valid.eq(not delimiter)
                 if callable(then):
                     then()
                 else:
                     m.next = then
 
-        m.d.comb += crc.data.eq(answer.bytes.payload)
+        m.d.comb += crc.data.eq(offered.byte)
         with m.FSM() as fsm:
             m.d.comb += request.hold.eq(~fsm.ongoing("LISTEN"))
             with m.State("LISTEN"):
@@ -229,7 +235,9 @@ class SerialBridge(wiring.Component):
 
             with m.State("WORD"):
                 # The memory of words answers in the next cycle.
-                m.d.sync += [lite.awvalid.eq(1), lite.wvalid.eq(1)]
+                m.next = "TAKE"
+            with m.State("TAKE"):
+                m.d.sync += [lite.wdata.eq(request.word), lite.awvalid.eq(1), lite.wvalid.eq(1)]
                 m.next = "WRITE"
             with m.State("WRITE"):
                 m.d.comb += lite.bready.eq(1)
@@ -281,12 +289,12 @@ class SerialBridge(wiring.Component):
             with m.State("STATUS"):
                 send(Mux(error, BUS_ERROR, 0), "CRC_HIGH")
             with m.State("CRC_HIGH"):
-                m.d.comb += [answer.bytes.valid.eq(1), answer.bytes.payload.eq(crc.crc[8:])]
-                with m.If(answer.bytes.ready):
+                m.d.comb += [answer.source.valid.eq(1), offered.byte.eq(crc.crc[8:])]
+                with m.If(answer.source.ready):
                     m.next = "CRC_LOW"
             with m.State("CRC_LOW"):
-                m.d.comb += [answer.bytes.valid.eq(1), answer.bytes.payload.eq(crc.crc[:8])]
-                with m.If(answer.bytes.ready):
+                m.d.comb += [answer.source.valid.eq(1), offered.byte.eq(crc.crc[:8])]
+                with m.If(answer.source.ready):
                     m.next = "END"
             with m.State("END"):
                 send(0, "LISTEN", delimiter=True)

@@ -34,10 +34,11 @@ class SerialCore(wiring.Component):
         m = Module()
         core = LocalCore(self._config)
         m.submodules.bridge = bridge = SerialBridge(self._cycles_per_bit, len(core.s_axil.awaddr))
-        # Two cycles: the data path begins and ends its own a cycle late, and the memory must outlast it.
-        reset_again = Signal()
-        m.d.sync += reset_again.eq(bridge.reset)
-        m.submodules.core = ResetInserter(bridge.reset | reset_again)(core)
+        # A cycle longer: the data path begins and ends its own a cycle late, and the memory must outlast it.
+        before = Signal()
+        reset = Signal()
+        m.d.sync += [before.eq(bridge.reset), reset.eq(bridge.reset | before)]
+        m.submodules.core = ResetInserter(reset)(core)
         wiring.connect(m, bridge.lite, core.s_axil)
         m.d.comb += [bridge.rx.eq(self.rx), self.tx.eq(bridge.tx), self.irq.eq(core.irq)]
         return m

@@ -170,7 +170,7 @@ class Window(wiring.Component):
                     last_emission.eq(~two_or_more(closed)),
                 ]
             with m.Else():
-                m.d.sync += [sweep.eq(source & ~to_visit), sweeping.eq(two_or_more(source))]
+                m.d.sync += [sweep.eq(source & ~to_visit), sweeping.eq(Mux(sweeping, two_or_more(sweep), two_or_more(pending)))]
 
         # Stage 2.
         moves = Signal()

@@ -345,8 +345,8 @@ MUTANTS = tuple(
         (
             "fetch-load-end",
             "hw/fetch.py",
-            "with m.If((inputs_left == 0) & ~valid & ~asked_for.valid & (requested == 0)):",
-            "with m.If((inputs_left == 0) & ~valid & ~asked_for.valid):",
+            "with m.If(no_input & ~valid & ~asked_for.valid & (requested == 0)):",
+            "with m.If(no_input & ~valid & ~asked_for.valid):",
             "a load is over before its last rows are here",
         ),
         (
@@ -718,6 +718,14 @@ MUTANTS = tuple(
             "value.eq(value & ~mask | sets)",
             "writing zeros clears",
         ),
+        ("core-idle", "hw/core.py", "sequencer.idle.eq(path.idle & halt)", "sequencer.idle.eq(path.idle)", "a run ends as its last burst goes out"),
+        (
+            "scanner-none",
+            "hw/fetch.py",
+            "no_input.eq(last_input & ~inputs_left[0])",
+            "no_input.eq(last_input)",
+            "the last row of those that stay is not loaded",
+        ),
         ("core-flush", "hw/core.py", "flush.eq(sequencer.flush)", "flush.eq(0)", "what a failed run left behind stays"),
         (
             "core-counter",
@@ -943,10 +951,11 @@ MUTANTS = tuple(
         (
             "serial-escape",
             "hw/serial_bridge.py",
-            "special.eq(~self.delimiter & ((byte == END) | (byte == ESCAPE)))",
-            "special.eq(~self.delimiter & (byte == END))",
+            "special.eq(~delimiter & ((byte == END) | (byte == ESCAPE)))",
+            "special.eq(~delimiter & (byte == END))",
             "escapes in data are not escaped",
         ),
+        ("serial-index", "hw/serial_bridge.py", "index = Signal(8)", "index = Signal(7)", "after half of the longest write its first words come again"),
         ("serial-error", "hw/serial_bridge.py", "error.eq(error | lite.rresp.any())", "error.eq(error)", "read errors are not told"),
         # What only comes together by chance, and answers that must wait.
         (

@@ -3,6 +3,8 @@
 from amaranth.hdl import Cat, ClockDomain, Fragment, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 
+from lifarray.golden.errors import UserError
+
 
 class Bench:
     """Collects the statements of a proof around a DUT.
@@ -63,10 +65,11 @@ class Bench:
         """A signal inside a component: ``"left"``, or ``"stream0.left"`` inside its part.
 
         Checks on them strengthen a proof: what holds at the ports follows from what holds inside.
+        Raises UserError unless there is one.
         """
         found = self._internals[name].get(path, [])
         if len(found) != 1:
-            raise LookupError(f"{len(found)} signals are called {path!r} in {name!r}")
+            raise UserError(f"a proof looks at the signal {path!r}, and {len(found)} of the component are called so: it must follow a change of names")
         return found[0]
 
     def assume(self, condition):

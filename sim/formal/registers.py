@@ -95,14 +95,15 @@ def contents(bench):
     read_hit = Signal()
     with m.If(bus.arvalid & bus.arready):
         m.d.sync += read_hit.eq(bus.araddr[2:] == index)
-    waiting = {name: bench.internal(name) for name in ("have_address", "have_data", "reading", "choosing")}
-    bench.check("waits_for_its_answer", waiting["have_address"] == accepted_aw & ~bus.bvalid)
-    bench.check("waits_for_its_data", waiting["have_data"] == accepted_w & ~bus.bvalid)
+    waiting = {name: bench.internal(name) for name in ("have_address", "have_data", "write", "reading", "choosing")}
+    bench.check("waits_for_its_answer", waiting["have_address"] == accepted_aw & ~waiting["write"] & ~bus.bvalid)
+    bench.check("waits_for_its_data", waiting["have_data"] == accepted_w & ~waiting["write"] & ~bus.bvalid)
     bench.check("constants_stay", implies(written, mask.any()))
     bench.check("answers_both", implies(bus.bvalid, accepted_aw & accepted_w))
+    bench.check("writes_before_it_answers", implies(waiting["write"], accepted_aw & accepted_w & ~bus.bvalid))
     bench.check("reads_one", (waiting["reading"] + waiting["choosing"] + bus.rvalid) == reads_left)
-    bench.check("keeps_address", implies(waiting["have_address"], hit == (bench.internal("write_address")[2:] == index)))
-    bench.check("keeps_data", implies(waiting["have_data"], (data == bench.internal("data")) & (strobe == bench.internal("strobe"))))
+    bench.check("keeps_address", implies(waiting["have_address"] | waiting["write"], hit == (bench.internal("write_address")[2:] == index)))
+    bench.check("keeps_data", implies(waiting["have_data"] | waiting["write"], (data == bench.internal("data")) & (strobe == bench.internal("strobe"))))
     bench.check("keeps_read_address", implies(waiting["reading"] | waiting["choosing"], read_hit == (bench.internal("read_address")[2:] == index)))
     bench.check("reads_as_written", implies(bus.rvalid & read_hit & known, bus.rdata == expected))
     bench.cover("reads_a_written_value", bus.rvalid & read_hit & written & (bus.rdata == 0x1234_0078))

@@ -101,12 +101,14 @@ async def run(part):
     watching = cocotb.start_soon(watch())
     sequence = 0
     kinds = [str(kind) for kind in rng.permutation(DISTURBANCES)]
-    # More bytes than a frame can have take as long as all the rest: in some runs, once.
-    flooded = rng.integers(3 * settings["count"]) if rng.random() < 0.2 else None
+    # Frames of many words, and more bytes than a frame can have, take as long as all the rest: in some runs, once.
+    large, flooded = (rng.integers(3 * settings["count"]) if rng.random() < 0.2 else None for _ in range(2))
     for index in range(3 * settings["count"]):
         sequence = (sequence + 1) % 256
         op = Op(int(rng.choice(list(Op), p=[0.4, 0.5, 0.1])))
         count = 1 if op == Op.RESET else int(rng.choice([1, rng.integers(1, 12)]))
+        if index == large:
+            op, count = Op(int(rng.choice([Op.READ, Op.WRITE]))), int(rng.integers(MAX_WORDS // 2 + 1, MAX_WORDS + 1))
         address = 4 * int(rng.integers(0xB0, 0xC8))
         values = [int(rng.choice([0xC0C0_DBDB, 0xDCDD_C0DB, rng.integers(1 << 32)])) for _ in range(count)]
         places = [address + 4 * i for i in range(count)]
@@ -118,7 +120,7 @@ async def run(part):
         await line.send(request(sequence, op, address, count, data), pulse_before=rng.choice([None, 3]))
         # What comes during the answer is dropped.
         interrupting = cocotb.start_soon(noise(line, rng, 4 if rng.random() < 0.4 else 0))
-        body = await line.frame(4000)
+        body = await line.frame(4000 + 100 * count)
         await interrupting
         answer = body and parse_answer(body, sequence, op, count)
         assert answer, f"no answer to {op.name}, but {body}"
