@@ -80,7 +80,7 @@ class RasterList(wiring.Component):
         m.d.comb += [
             goes.eq((~register.source.valid | register.source.ready) & (at != self.level)),
             read.addr.eq(at),
-            read.en.eq(goes),
+            read.en.eq(~register.source.valid | register.source.ready),
             register.source.payload.eq(read.data),
         ]
         with m.If(goes):
@@ -183,7 +183,8 @@ class Scanner(wiring.Component):
         row_address = Signal(ADDRESS_BITS)
         valid = Signal()
         end = Signal()  # of the segment
-        silent = Signal()
+        silent = Signal()  # in the segment's slots
+        spiked = Signal()  # in the pass's
         ready = Signal()
         # It waits here until it is asked for.
         m.submodules.waiting = waiting = StreamRegister(
@@ -207,6 +208,7 @@ class Scanner(wiring.Component):
                 valid.eq(finds),
                 end.eq(0),
                 silent.eq(next_silent),
+                spiked.eq(next_found.word.any()),
                 found.eq(next_found),
                 row_address.eq(advance(tile_address, next_found.offset << 3)),
             ]
@@ -258,7 +260,7 @@ class Scanner(wiring.Component):
         recorded = Signal()
         m.d.comb += [
             found_list.found.eq(found),
-            found_list.record.eq(recorded & ((found.word != 0) | end)),
+            found_list.record.eq(recorded & (spiked | end)),
         ]
         m.d.sync += recorded.eq(0)
         next_row = offset.eq(offset + Mux(self.resident, 1, self.row_words))
@@ -347,7 +349,7 @@ class Scanner(wiring.Component):
                 with m.If(finds):
                     m.d.sync += [next_row, recorded.eq(records), biases_left.eq(biases_left - 1)]
                     with m.If(biases_left == 0):
-                        m.d.sync += [found.word.eq(0), end.eq(1), tile_size.eq(offset)]
+                        m.d.sync += [found.word.eq(0), spiked.eq(0), end.eq(1), tile_size.eq(offset)]
                         m.next = "SEGMENT_DONE"
             with m.State("LIST"):
                 entry = found_list.entries.payload

@@ -11,6 +11,7 @@ from .axi import Axi4LiteSignature
 from .core import LifCore
 from .lite_decoder import LiteDecoder
 from .local_memory import WINDOW_BITS, LocalMemory
+from .register_slice import RegisterSlice
 
 
 class LocalCore(wiring.Component):
@@ -37,10 +38,13 @@ class LocalCore(wiring.Component):
         m = Module()
         m.submodules.core = core = LifCore(self._config)
         m.submodules.memory = memory = LocalMemory(self._config.local_pages)
+        # Block RAM lies all over a device: the way to it begins and ends in registers.
+        m.submodules.between = between = RegisterSlice(core.m_axi.signature)
         m.submodules.decoder = decoder = LiteDecoder(WINDOW_BITS + 1, len(core.s_axil.awaddr), WINDOW_BITS)
         wiring.connect(m, wiring.flipped(self.s_axil), decoder.manager)
         wiring.connect(m, decoder.low, core.s_axil)
         wiring.connect(m, decoder.high, memory.host)
-        wiring.connect(m, core.m_axi, memory.bus)
+        wiring.connect(m, core.m_axi, between.manager)
+        wiring.connect(m, between.subordinate, memory.bus)
         m.d.comb += self.irq.eq(core.irq)
         return m

@@ -137,7 +137,9 @@ class LocalMemory(wiring.Component):
         host_strobe = Signal(4)
         have_address, have_data = Signal(), Signal()
         host_turn = Signal()
-        m.d.comb += [host.awready.eq(~have_address), host.wready.eq(~have_data), host_turn.eq(have_address & have_data & ~host.bvalid)]
+        m.d.comb += [host.awready.eq(~have_address), host.wready.eq(~have_data)]
+        # The core's word waits for it, so it comes out of a register.
+        m.d.sync += host_turn.eq(have_address & have_data & ~host_turn & ~host.bvalid)
         with m.If(host.awvalid & host.awready):
             m.d.sync += [host_address.eq(host.awaddr), have_address.eq(1)]
         with m.If(host.wvalid & host.wready):

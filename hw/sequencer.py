@@ -92,6 +92,10 @@ class Sequencer(wiring.Component):
         problems, used_slots = self._problems(m)
 
         bad_descriptor, is_bad = Signal(), Signal()
+        # A cycle late: the list's count stands, and layers take more.
+        no_list = Signal()
+        last_of_list = Signal()
+        m.d.sync += [no_list.eq(self.list_count == 0), last_of_list.eq(self.lists_done + 1 == self.list_count)]
 
         m.d.comb += self.busy.eq(1)
         with m.FSM():
@@ -108,7 +112,7 @@ class Sequencer(wiring.Component):
                     m.next = "LIST"
             with m.State("LIST"):
                 m.next = "FETCH"
-                with m.If((self.list_count == 0) | (address[: (DESCRIPTOR_BYTES - 1).bit_length()] != 0)):
+                with m.If(no_list | (address[: (DESCRIPTOR_BYTES - 1).bit_length()] != 0)):
                     m.d.comb += bad_descriptor.eq(1)
                     m.next = "HALT"
             with m.State("FETCH"):
@@ -153,7 +157,7 @@ class Sequencer(wiring.Component):
                         address.eq(advance(address, DESCRIPTOR_BYTES)),
                     ]
                     m.next = "FETCH"
-                    with m.If(self.lists_done + 1 == self.list_count):
+                    with m.If(last_of_list):
                         m.next = "HALT"
             with m.State("HALT"):
                 m.d.comb += self.halt.eq(1)

@@ -318,7 +318,7 @@ MUTANTS = tuple(
             "m.d.sync += self.full.eq(0)",
             "the list keeps the layer before",
         ),
-        ("fetch-list-end", "hw/fetch.py", "recorded & ((found.word != 0) | end)", "recorded & (found.word != 0)", "ends of passes are not listed"),
+        ("fetch-list-end", "hw/fetch.py", "recorded & (spiked | end)", "recorded & spiked", "ends of passes are not listed"),
         (
             "fetch-replay",
             "hw/fetch.py",
@@ -700,8 +700,8 @@ MUTANTS = tuple(
         (
             "sequencer-count",
             "hw/sequencer.py",
-            "with m.If(self.lists_done + 1 == self.list_count):",
-            "with m.If(self.lists_done == self.list_count):",
+            "last_of_list.eq(self.lists_done + 1 == self.list_count)",
+            "last_of_list.eq(self.lists_done == self.list_count)",
             "one descriptor too many",
         ),
         (

@@ -3,6 +3,7 @@
 The settings come as JSON in ``LIFARRAY_BENCH``: the config's fields, ``seed`` and ``count``.
 """
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -683,6 +684,23 @@ async def abort_and_reset(dut):
         coverage.hit("reset in a run")
         assert await tb.read("STATUS") == 0
         await tb.run_and_check(network, spikes)
+
+
+@cocotb.test()
+async def aborts_at_each_cycle(dut):
+    """Also at that in which a burst goes out."""
+    tb = await begin(dut, "aborts_at_each_cycle")
+    network, spikes = await small_job(tb)
+    program = tb.place(network, spikes)
+    await tb.open_window(0, program.base, program.end)
+    for delay in range(1, 80):
+        await tb.start(program.list_address, program.list_count)
+        await ClockCycles(dut.clk, delay)
+        await tb.write("CONTROL", 2)
+        with contextlib.suppress(RunFailed):
+            await tb.finish(TIMEOUT_CYCLES)
+        await ClockCycles(dut.clk, 12)
+    await tb.run_and_check(network, spikes)
 
 
 @cocotb.test()
