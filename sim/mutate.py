@@ -1,6 +1,7 @@
 """Plant bugs and see that the suite notices: does a test exist for each mistake?"""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -69,6 +70,9 @@ NO_TESTS = 5
 
 TIMEOUT_S = 1800
 """For one test. Benches end by counting cycles; this is for a simulator that hangs, and for a busy machine."""
+
+NOTICES = re.compile(r"^E\s+(AssertionError|assert |Failed: Timeout|.*: simulation of )", re.M)
+"""What a test says that found a difference in the hardware; anything else is hardware that cannot be built."""
 
 GRACE_S = 10
 """For tests that are stopped to end what they have begun."""
@@ -200,7 +204,7 @@ def judge(mutant: Mutant | None) -> Verdict:
     UserError
         See `planted`.
     ToolError
-        The tests cannot be run, or the one that failed does so without the bug.
+        The tests cannot be run, the one that failed does so without the bug, or hardware with the bug cannot be built.
     """
     begin = time.monotonic()
     if mutant and mutant.file.startswith(NETLIST_OF):
@@ -218,6 +222,8 @@ def judge(mutant: Mutant | None) -> Verdict:
                 test = lines[0].partition(" ")[2].partition(" - ")[0]
                 if mutant and not _passes(test):
                     raise ToolError(f"{test} fails without a bug, too, and says nothing: {output[-1000:]}")
+                if mutant and mutant.file.startswith("hw/") and not NOTICES.search(output):
+                    raise ToolError(f"{mutant.name} cannot be built, which says nothing of the tests: {output[-1000:]}")
                 return Verdict(mutant, test, time.monotonic() - begin)
     return Verdict(mutant, None, time.monotonic() - begin)
 

@@ -55,6 +55,12 @@ def test_a_test_that_fails_by_itself_says_nothing_of_a_bug(monkeypatch):
         mutate.judge(mutant)
 
 
+def test_hardware_that_cannot_be_built_was_not_noticed():
+    mutant = mutate.Mutant("broken", "hw/lif.py", "spike.eq(total >= p.v_threshold)", "spike.eq(total >= p)", "no number")
+    with pytest.raises(ToolError, match="broken cannot be built"):
+        mutate.judge(mutant)
+
+
 def test_unknown_bugs_are_refused():
     with pytest.raises(UserError, match="'lif-colour'"):
         mutate.select(["lif-colour"])
