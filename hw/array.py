@@ -12,7 +12,7 @@ from .window import pick_layout
 BLOCK_LANES = 24
 """Lanes that share a copy of what selects their weights, so that no register has thousands of loads."""
 
-SLOT_LANES = 4
+SLOT_LANES = 2
 """Lanes that share a copy of what selects their slots, in the cycle of their addition, the fullest of all."""
 
 

@@ -955,7 +955,7 @@ MUTANTS = tuple(
             "special.eq(~delimiter & (byte == END))",
             "escapes in data are not escaped",
         ),
-        ("serial-index", "hw/serial_bridge.py", "index = Signal(8)", "index = Signal(7)", "after half of the longest write its first words come again"),
+        ("serial-index", "hw/serial_bridge.py", "index = Signal(8)", "index = Signal(7)", "after half of the longest write its words come again"),
         ("serial-error", "hw/serial_bridge.py", "error.eq(error | lite.rresp.any())", "error.eq(error)", "read errors are not told"),
         # What only comes together by chance, and answers that must wait.
         (

@@ -69,7 +69,7 @@ class Bench:
         """
         found = self._internals[name].get(path, [])
         if len(found) != 1:
-            raise UserError(f"a proof looks at the signal {path!r}, and {len(found)} of the component are called so: it must follow a change of names")
+            raise UserError(f"a proof looks at the signal {path!r}, and {len(found)} of the component are called so: it must follow the change")
         return found[0]
 
     def assume(self, condition):
