@@ -1,6 +1,6 @@
 """What is simulated of a core's surroundings: the way from GP0 to a local memory, and the core's port of that memory."""
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -25,11 +25,12 @@ class MemoryOnAxi4(wiring.Component):
     -------
     gp0 : In, AXI of 32 bits
     core : In, AXI of 64 bits
+    unasked : Out(1), a memory answered its host a write that there was not; stays high
     """
 
     def __init__(self, n_pages):
         self._n_pages = n_pages
-        super().__init__({"gp0": In(axi4(Axi3Signature(32, ID_BITS))), "core": In(axi4(Axi3Signature(64, 1)))})
+        super().__init__({"gp0": In(axi4(Axi3Signature(32, ID_BITS))), "core": In(axi4(Axi3Signature(64, 1))), "unasked": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
@@ -44,6 +45,11 @@ class MemoryOnAxi4(wiring.Component):
         wiring.connect(m, decoder.low, low.host)
         wiring.connect(m, decoder.high, high.host)
         wiring.connect(m, core_slice.subordinate, high.bus)
+        for i, host in enumerate((low.host, high.host)):
+            writes = Signal(2, name=f"writes{i}")
+            m.d.sync += writes.eq(writes + (host.awvalid & host.awready) - (host.bvalid & host.bready))
+            with m.If(host.bvalid & (writes == 0)):
+                m.d.sync += self.unasked.eq(1)
         for outer, inner in ((self.gp0, gp0_slice.manager), (self.core, core_slice.manager)):
             for name, member in Axi3Signature(32, 1).members.items():
                 ends = getattr(inner, name), getattr(outer, name)

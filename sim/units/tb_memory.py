@@ -118,6 +118,7 @@ async def run(part):
             found = await reader.read(LOCAL_MEMORY_BASE + block, BLOCK, arid=int(rng.integers(2)), **attributes(rng))
             assert found.data == copy[block].tobytes(), f"block {block:#x} as the other side sees it"
     assert (await gp0.read(0, PAGE)).data == low_copy.tobytes()
+    assert not part.unasked.value, "a write is answered that there was not"
 
 
 @cocotb.test()
