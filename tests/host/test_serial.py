@@ -78,6 +78,24 @@ def test_reset_forgets_registers_and_keeps_memory(device):
     assert device.link.read(LOCAL_MEMORY_BASE, 8) == b"12345678"
 
 
+def test_a_reset_in_the_middle_of_a_run(port, monkeypatch):
+    """Whatever the core was reading or writing in its memory, the next run is right."""
+    monkeypatch.setattr("lifarray.host.devices.serial_device.open_serial", lambda name, clock_hz: open_on(port))
+    network = make_network((12, 20, 16, 9), n_steps=64)
+    interrupted = 0
+    for pause in (0, 100):
+        with LifArray("serial", network, port="simulated") as array:
+            check_run(array, network, n_samples=4)
+            array.device.write("CONTROL", 1)
+            port.sleep(pause / port.clock_hz)
+            interrupted += array.device.read("STATUS") & 1
+            array.device.download()
+            assert array.device.read("STATUS") == 0
+    assert interrupted, "the runs are over before they are reset"
+    with LifArray("serial", network, port="simulated") as array:
+        check_run(array, network, n_samples=4)
+
+
 def test_noise_is_survived(port, device):
     """Each byte has one bit in 400 wrong, so that about every third request of 64 words is lost."""
     data = np.random.default_rng(2).integers(0, 256, 1024, dtype=np.uint8).tobytes()
