@@ -24,11 +24,15 @@ async def requests(dut):
 class Line:
     def __init__(self, part, cycles_per_bit):
         self.part = part
-        self.bit_ps = int(1000 * CLOCK_NS * cycles_per_bit * (1 + part.rng.uniform(-DRIFT, DRIFT)))
         self.nominal_ps = 1000 * CLOCK_NS * cycles_per_bit
+        self.drift()
         self.received = bytearray()
         part.rx.value = 1
         self._task = cocotb.start_soon(self._listen())
+
+    def drift(self):
+        """Draw how fast the host's clock is."""
+        self.bit_ps = int(self.nominal_ps * (1 + self.part.rng.uniform(-DRIFT, DRIFT)))
 
     async def send(self, data, unstopped=None, pulse_before=None):
         """Bytes; of those with these indices, one has no stop bit, and a short pulse comes before the other."""
@@ -117,6 +121,7 @@ async def run(part):
             await noise(line, rng, 4 * MAX_WORDS + 40)
         await disturb(line, rng, kinds[index % len(kinds)], request(sequence, op, address, count, data))
         before = resets
+        line.drift()
         await line.send(request(sequence, op, address, count, data), pulse_before=rng.choice([None, 3]))
         # What comes during the answer is dropped.
         interrupting = cocotb.start_soon(noise(line, rng, 4 if rng.random() < 0.4 else 0))
@@ -162,7 +167,9 @@ async def disturb(line, rng, kind, good):
         await line.pulse()
     elif kind == "unstopped":
         # Neither the first byte nor the last, which other frames have too, nor one of ones.
-        await line.send(good, int(rng.choice([i for i in range(1, len(good) - 1) if good[i] != 0xFF])))
+        for _ in range(4):
+            line.drift()  # which decides whether the rest of the zero is taken for a start bit
+            await line.send(good, int(rng.choice([i for i in range(1, len(good) - 1) if good[i] != 0xFF])))
     elif kind == "bytes":
         await noise(line, rng, 3)
     await Timer(line.nominal_ps * 60, "ps")
