@@ -59,6 +59,9 @@ UNITS = {
 }
 """Parts whose benches meet a bug in a file of ``hw/`` first."""
 
+WHOLE = {"serial_core": "tests/host/test_serial.py"}
+"""Files of ``hw/`` with tests of their own that put several parts together."""
+
 PROVED = {name: name for name in ("array", "fire", "lif", "reader", "registers", "sequencer", "window", "writer")}
 PROVED |= {"late_register": "ram", "ram_fifo": "ram", "stream_register": "stream"}
 """Files of ``hw/`` whose own proofs come next, and the groups of these."""
@@ -94,6 +97,8 @@ def stages(mutant: Mutant | None):
         from .formal import PROOFS
 
         first += [f"tests/sim/test_formal.py::test_proof_holds[{proof.name}]" for proof in PROOFS if proof.group == PROVED[part] and proof.quick]
+    if folder == "hw" and part in WHOLE:
+        first.append(WHOLE[part])
     # Each call of pytest takes seconds to begin.
     if first:
         yield first

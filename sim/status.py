@@ -59,7 +59,7 @@ BLOCKS = {
     "register slices": _block("hw/register_slice hw/stream_register", "slice", "stream"),
     "bridge from AXI3": _block("hw/axi3_bridge", "bridge"),
     "local memory": _block("hw/local_memory hw/lite_decoder", "memory decoder"),
-    "serial line": _block("hw/uart hw/serial_bridge", "serial"),
+    "serial line": _block("hw/uart hw/serial_bridge hw/serial_core", "serial"),
     "whole core": _block("hw/core"),
     "golden model": _block("golden/lif golden/network golden/encode golden/program"),
 }
