@@ -18,4 +18,4 @@ class ToolError(RuntimeError):
 def need(module: str, extra: str, purpose: str) -> UserError:
     """The error for an optional package that is not installed."""
     return UserError(
-        f"{purpose} needs the Python package {module!r}: pip install 'lifarray[{extra}]'")
+        f"{purpose} needs the Python package {module!r}: pip install 'lifarray[{extra}]', in a clone '.[{extra}]'")

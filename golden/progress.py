@@ -25,13 +25,19 @@ def progress(iterable, description="", total=None, initial=0, quiet=False):
 
 @contextmanager
 def elapsed(description, quiet=False):
-    """Show for how long a block has been going on; yields a function to call now and then."""
+    """Show for how long a block has been going on; yields a function to call now and then, with another description or none."""
     try:
         from tqdm import tqdm
     except ImportError:
         quiet = True
     if quiet:
-        yield lambda: None
+        yield lambda text=None: None
         return
     with tqdm(desc=description, bar_format="{desc}: {elapsed}", file=sys.stderr, disable=None, leave=False) as bar:
-        yield bar.refresh
+
+        def tick(text=None):
+            if text is not None:
+                bar.set_description_str(text, refresh=False)
+            bar.refresh()
+
+        yield tick

@@ -45,7 +45,7 @@ def divisors(clock_hz: int) -> tuple:
             if first * second * clock_hz == IO_PLL_HZ:
                 return first, second
     raise UserError(
-        f"clock_hz = {clock_hz}: no two dividers up to {MAX_DIVISOR} make it of {IO_PLL_HZ} Hz; choose 100000000 or another divisor of it"
+        f"a clock of {clock_hz / 1e6:g} MHz: no two dividers up to {MAX_DIVISOR} make it of {IO_PLL_HZ / 1e6:g} MHz; choose 100 or another divisor"
     )
 
 

@@ -115,6 +115,7 @@ def run_core_bench(core: str, seed: int, *, simulator=None, test=None, count=10,
                 env={"LIFARRAY_BENCH": json.dumps(settings)},
                 tests=[test] if test else None,
                 waves=waves,
+                progress=True,
             )
         except runner.SimulationError as error:
             if error.failed_tests and test is None:

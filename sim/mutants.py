@@ -987,7 +987,6 @@ MUTANTS = tuple(
         ),
         ("serial-index", "hw/serial_bridge.py", "index = Signal(8)", "index = Signal(7)", "after half of the longest write its words come again"),
         ("serial-error", "hw/serial_bridge.py", "error.eq(error | lite.rresp.any())", "error.eq(error)", "read errors are not told"),
-        ("serial-reset-short", "hw/serial_core.py", "bridge.reset | before", "bridge.reset", "the memory answers into the end of a reset"),
         ("serial-no-reset", "hw/serial_core.py", "ResetInserter(reset)(core)", "core", "the line cannot reset the core"),
         (
             "register-slice-lost",

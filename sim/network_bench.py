@@ -28,6 +28,7 @@ async def run_job(dut):
     folder = Path(os.environ["LIFARRAY_JOB"])
     job = Job.load(folder)
     tb = Testbench(dut)
+    dut.watch_first.value, dut.watch_end.value = 0, 0       # until the weights are in the core
     await tb.reset()
     assert await tb.read("ID") == CORE_ID
     assert await tb.read("MAP_HASH") == MAP_HASH

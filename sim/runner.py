@@ -347,11 +347,23 @@ def _build(verilog, simulator, sources, args, public, waves, folder, progress, o
             path.unlink() if path.is_file() else shutil.rmtree(path)
 
 
-def run(build_dir: Path, simulator: Simulator, test_module: str, work_dir: Path, *, tests=None, env=None, plusargs=(), waves=None, stop=None):
+def run(
+    build_dir: Path,
+    simulator: Simulator,
+    test_module: str,
+    work_dir: Path,
+    *,
+    tests=None,
+    env=None,
+    plusargs=(),
+    waves=None,
+    stop=None,
+    progress=False,
+):
     """Run the cocotb tests of ``test_module``, or those that ``tests`` names, on a build.
 
     ``waves`` names the file to write waves to, for a build that can. ``stop`` is a `threading.Event`
-    that ends the simulation.
+    that ends the simulation. ``progress``: show on standard error which test is running, and for how long.
 
     Raises
     ------
@@ -369,11 +381,15 @@ def run(build_dir: Path, simulator: Simulator, test_module: str, work_dir: Path,
     if waves is not None and simulator.name == "icarus":
         plusargs.append(f"+dumpfile_path={work_dir / 'dump.fst'}")      # not into the build: others may run it too
 
+    failure, results = None, work_dir / "results.xml"
+    shown = contextlib.ExitStack()
+    tick = shown.enter_context(elapsed("simulating", quiet=not progress))
+
     def check():
         if stop is not None and stop.is_set():
             raise RuntimeError("stopped")
+        tick(_running_test(log) if progress else None)
 
-    failure, results = None, work_dir / "results.xml"
     try:
         _runner(simulator, on_wait=check).test(
             test_module=test_module,
@@ -393,6 +409,8 @@ def run(build_dir: Path, simulator: Simulator, test_module: str, work_dir: Path,
         pass        # under pytest, cocotb exits where a test failed
     except RuntimeError as error:
         failure = str(error)
+    finally:
+        shown.close()
     if failure is None:
         try:
             n_tests, n_failed = get_results(results)
@@ -410,6 +428,13 @@ def run(build_dir: Path, simulator: Simulator, test_module: str, work_dir: Path,
         failed = _failed_tests(results)
         error = _failure(f"simulation of {test_module} on {simulator}", failure, log, 80, [why for _, why in failed])
         raise SimulationError(str(error), [name for name, _ in failed])
+
+
+def _running_test(log) -> str | None:
+    """The test that cocotb began last, and which of how many that is."""
+    text = log.read_text(errors="replace") if log.exists() else ""
+    begun = re.findall(r"cocotb\.regression +running \S*?(\w+ \(\d+/\d+\))$", text, re.MULTILINE)
+    return begun[-1] if begun else None
 
 
 def _failed_tests(results) -> list:

@@ -67,6 +67,7 @@ def simulate(
     resident: bool | None = None,
     progress: bool = False,
     expected_cycles: int | None = None,
+    waves=None,
 ) -> Simulation:
     """Run ``network`` on the RTL.
 
@@ -87,6 +88,8 @@ def simulate(
         Show a progress bar.
     expected_cycles : int
         For the progress bar.
+    waves : path
+        Write waves to this file: FST, or what `Simulator.wave_format` says.
 
     Raises
     ------
@@ -103,7 +106,8 @@ def simulate(
     if memory_bytes > MOST_MEMORY_BYTES:
         raise UserError(f"the batch takes {program.end} bytes and the simulated memory has {MOST_MEMORY_BYTES}: simulate fewer samples at a time")
     found = runner.find_simulator(simulator)
-    build_dir = runner.build(_verilog(config, memory_bytes, timing), found, sources=[STORAGE], progress=progress)
+    found.check_waves(waves)
+    build_dir = runner.build(_verilog(config, memory_bytes, timing), found, sources=[STORAGE], waves=waves is not None, progress=progress)
     with tempfile.TemporaryDirectory(prefix="lifarray-") as temporary:
         folder = Path(temporary)
         prepare(folder, program, spikes)
@@ -117,6 +121,7 @@ def simulate(
                 folder,
                 env={"LIFARRAY_JOB": str(folder)},
                 plusargs=[f"+memory={folder / 'memory.bin'}"],
+                waves=waves,
                 stop=stop,
             )
             try:

@@ -4,12 +4,15 @@ import logging
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import ClockCycles, First, RisingEdge, Timer
+from cocotb.triggers import ClockCycles, First, RisingEdge, SimTimeoutError, Timer, with_timeout
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 
 from lifarray.golden.registers import BY_NAME, N_WINDOWS, PAGE_BITS, ErrorCode, field_of
 
 CLOCK_NS = 10
+ACCESS_CYCLES = 10_000
+"""A register that takes longer to be read or written never answers."""
+
 COUNTERS = "CYCLES EVENTS SATURATIONS READ_BEATS WRITE_BEATS STALLS_WEIGHT STALLS_INPUT STALLS_FIRE".split()
 
 
@@ -48,11 +51,17 @@ class Testbench:
 
     async def read(self, name, field=None) -> int:
         """The value of a register, or of one of its fields."""
-        value = await self.registers.read_dword(BY_NAME[name].address)
+        value = await self._answered(name, self.registers.read_dword(BY_NAME[name].address))
         return value if field is None else field_of(name, value, field)
 
     async def write(self, name, value):
-        await self.registers.write_dword(BY_NAME[name].address, value)
+        await self._answered(name, self.registers.write_dword(BY_NAME[name].address, value))
+
+    async def _answered(self, name, access):
+        try:
+            return await with_timeout(access, ACCESS_CYCLES * CLOCK_NS, "ns")
+        except SimTimeoutError:
+            raise TimeoutError(f"register {name} does not answer within {ACCESS_CYCLES} cycles") from None
 
     async def open_window(self, i, first_address, end_address):
         """Let the core touch the pages from ``first_address`` to just below ``end_address``."""

@@ -37,6 +37,8 @@ def run(args):
     mutate = load_mutate()
     if args.mechanical and args.sample:
         raise UserError("--sample draws from the list of bugs: with --mechanical, N is their number")
+    if args.sample > len(mutate.MUTANTS):
+        raise UserError(f"--sample {args.sample}: there are {len(mutate.MUTANTS)} bugs")
     if args.names and args.sample:
         raise UserError("--sample draws from the whole list of bugs: leave out their names")
     chosen = mutate.mechanical(args.names, args.mechanical, args.seed) if args.mechanical else mutate.select(args.names, args.sample, args.seed)

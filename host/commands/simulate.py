@@ -32,7 +32,7 @@ EXAMPLES = """\
 """
 
 BENCHES = {
-    "network": {"network": None, "random": False, "samples": 1, "config": DEFAULT_CONFIG, "lanes": None},
+    "network": {"network": None, "random": False, "samples": 1, "config": DEFAULT_CONFIG, "lanes": None, "waves": None},
     "core": {"core": "plain", "test": None, "count": 10, "seeds": 1, "max_size": None, "max_steps": None, "results": None, "waves": None},
     "part": {"count": 10, "seeds": 1, "results": None, "waves": None},
 }
@@ -57,16 +57,16 @@ def add_arguments(parser):
     parser.add_argument("--lanes", type=positive, metavar="N", help="lanes instead of the configuration's")
     add_simulator(parser)
     add_seed(parser, "input and random network")
+    parser.add_argument(
+        "--waves",
+        metavar="FILE",
+        help="write waves, for GTKWave or Surfer: FST, or VCD from Verilator where the headers of zlib and lz4 are missing",
+    )
     add_json(parser)
     both = parser.add_argument_group("of the benches of the core and of its parts")
     both.add_argument("--count", type=positive, metavar="N", help="random networks to run, or how much else to try (default: 10)")
     both.add_argument("--seeds", type=positive, metavar="N", help="run so many seeds, from --seed on (default: 1)")
     both.add_argument("--results", metavar="FILE", help="append each run that passed to this file, and do not run again what stands there")
-    both.add_argument(
-        "--waves",
-        metavar="FILE",
-        help="write waves, for GTKWave or Surfer: FST, or VCD from Verilator where the headers of zlib and lz4 are missing",
-    )
     core = parser.add_argument_group("of the bench 'core'")
     core.add_argument("--core", metavar="NAME", help="which core to build, or all (default: plain)")
     core.add_argument("--test", metavar="NAME", help="one test only (default: all)")
@@ -83,7 +83,8 @@ def run(args):
         for name in options:
             if name not in mine and getattr(args, name) not in (None, False):
                 option = f"--{name.replace('_', '-')}"
-                raise UserError(f"{option} is of the bench {bench!r} and does nothing in {args.bench!r}: lifarray simulate {bench} {option} …")
+                owners = f"the bench {bench!r}" + (" and of those of parts" if kind != "part" and name in BENCHES["part"] else "")
+                raise UserError(f"{option} is of {owners} and does nothing in {args.bench!r}: lifarray simulate {bench} {option} …")
     for name, default in mine.items():
         if getattr(args, name) in (None, False):
             setattr(args, name, default)
@@ -184,8 +185,10 @@ def run_one_network(args):
     network = random_network(rng, config) if args.random else load_network(args.network)
     rates = rng.random((args.samples, network.fan_in)) * (rng.random((args.samples, network.fan_in)) < DENSITY)
     spikes = poisson(rates, network.n_steps, rng)
+    if args.waves is not None:
+        require_writable(args.waves, "--waves")
     sim = load_sim()
-    simulation = sim.simulate(network, spikes, config, simulator=args.simulator, progress=True)
+    simulation = sim.simulate(network, spikes, config, simulator=args.simulator, progress=True, waves=args.waves)
     mismatches = sim.count_mismatches(network, spikes, simulation)
     if args.json:
         print_json(
@@ -206,6 +209,8 @@ def run_one_network(args):
         print_table(["pass", *names], [[i, *counters.values()] for i, counters in enumerate(simulation.counters)])
         print(f"\nran on: RTL in {simulation.simulator}")
         print(f"{mismatches} mismatches with the integer model")
+        if mismatches and args.waves is None:
+            print("with --waves run.fst the same command writes waves")
     return 1 if mismatches else 0
 
 

@@ -51,7 +51,7 @@ async def run(part):
                 if j >= 0:
                     found = (neurons.unpack(part.value("after")).vmem, part.value("spike"), part.value("saturated"))
                     wanted = (int(expected.vmem[j]), int(expected.spike[j]), int(expected.saturated[j]))
-                    given = f"{mode.name}: vmem {vmem[j]}, current {current[j]}, {values}"
+                    given = f"reset {mode.name.lower()}, vmem {vmem[j]}, current {current[j]}, {values}"
                     assert found == wanted, f"{given}: vmem, spike, saturated are {found}, must be {wanted}"
                     saturations += wanted[2]
                     spikes += wanted[1]

@@ -189,4 +189,4 @@ def run_built(build_dir, simulator, units, seed, count, waves=None, inputs=None)
     env = {"LIFARRAY_UNIT": json.dumps({"seed": seed, "count": count, "inputs": inputs or {}})}
     modules = ",".join(f"lifarray.sim.units.tb_{name}" for name in units)
     with tempfile.TemporaryDirectory(prefix="lifarray-") as folder:
-        runner.run(build_dir, simulator, modules, Path(folder), env=env, waves=waves)
+        runner.run(build_dir, simulator, modules, Path(folder), env=env, waves=waves, progress=True)

@@ -85,7 +85,7 @@ def fake_sim(monkeypatch):
 class FakeSim:
     flips = 0
 
-    def simulate(self, network, spikes, config=None, *, simulator=None, progress=False):
+    def simulate(self, network, spikes, config=None, *, simulator=None, progress=False, waves=None):
         layers = [(result.spikes, None) for result in network.run(spikes)]
         layers[-1][0][0].flat[: self.flips] ^= True
         n_passes = -(-len(spikes) // samples_per_pass(spikes.shape[1]))

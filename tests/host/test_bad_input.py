@@ -286,7 +286,7 @@ def test_a_core_that_cannot_run_the_network(refused, network_file):
 @pytest.mark.parametrize(
     "bench, options, part",
     [
-        ("network", ["--waves", "x.vcd"], "--waves is of the bench 'core' and does nothing in 'network'"),
+        ("network", ["--seeds", 2], "--seeds is of the bench 'core' and of those of parts and does nothing in 'network'"),
         ("network", ["--random", "--core", "plain"], "--core is of the bench 'core'"),
         ("network", ["--test", "windows"], "--test is of the bench 'core'"),
         ("network", ["--count", 10], "--count is of the bench 'core'"),

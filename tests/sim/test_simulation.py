@@ -45,6 +45,15 @@ def test_demo_network_on_icarus():
     assert count_mismatches(network, spikes, simulation) == 0
 
 
+@pytest.mark.skipif(runner.icarus_of_system() is None, reason="Icarus Verilog is not installed")
+def test_loaded_weights_and_waves_on_icarus(tmp_path):
+    """What nobody has given a value yet is unknown in Icarus: nothing of it may reach what is counted."""
+    network, spikes = dense_job()
+    simulation = simulate(network, spikes[:, :5], SMALL, simulator="icarus", resident=True, waves=tmp_path / "run.fst")
+    assert count_mismatches(network, spikes[:, :5], simulation) == 0
+    assert (tmp_path / "run.fst").stat().st_size > 0
+
+
 def dense_job():
     """A network with work in every tile."""
     rng = np.random.default_rng(11)
