@@ -60,6 +60,7 @@ def wrong_fields(config):
         dict(reset_mode=5),
         dict(decay=257),
         dict(n_samples=0),
+        dict(n_samples=65, n_steps=1),
         dict(n_samples=2, n_steps=64),
         dict(n_samples=2, n_steps=65),
         # Of the product with the steps, the lower 7 bits are 0.
