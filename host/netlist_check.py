@@ -3,6 +3,7 @@
 from ..golden.registers import BY_NAME, PAGE_BITS
 from ..golden.serial_frame import BAUD
 from . import selftest
+from .board_errors import SelfTestError
 from .core_control import CoreControl
 from .devices.local_memory import LocalMemory
 from .devices.serial_device import SerialDevice
@@ -46,6 +47,8 @@ class _SimulatedDevice:
 def check_netlist(path, design) -> str:
     """Run the driver's selftest on a netlist: registers, windows, memory port, and a network, every spike compared.
 
+    Then the interrupt of a Zynq's processor.
+
     Parameters
     ----------
     path : path
@@ -72,6 +75,25 @@ def check_netlist(path, design) -> str:
         device = SerialDevice(SerialLink(lambda: simulated, "simulated"), "netlist", simulated.clock_hz, simulated.sleep, simulated.now)
     try:
         selftest.run(CoreControl(device, TIMEOUT_SECONDS))
+        if design.is_xc7:
+            check_interrupt(simulated)
     finally:
         simulated.close()
     return simulated.simulator
+
+
+def check_interrupt(board):
+    """After a run: the line is high while its interrupt is enabled, and until it is cleared.
+
+    Parameters
+    ----------
+    board : lifarray.sim.SimulatedBoard
+
+    Raises
+    ------
+    SelfTestError
+    """
+    for name, value, wanted in (("IRQ_ENABLE", 0, 0), ("IRQ_ENABLE", 1, 1), ("IRQ_STATUS", 1, 0), ("IRQ_ENABLE", 0, 0)):
+        board.write(BY_NAME[name].address, value)
+        if board.irq != wanted:
+            raise SelfTestError(f"the interrupt line is {board.irq} after {value} was written to {name}, must be {wanted}: suspect the wiring")

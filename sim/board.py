@@ -105,6 +105,11 @@ class SimulatedBoard:
         data = np.frombuffer(bytes.fromhex(digits), dtype=f">u{beat_bytes}").astype(f"<u{beat_bytes}").tobytes()
         return data[address - first * beat_bytes :][:n_bytes]
 
+    @property
+    def irq(self) -> int:
+        """The interrupt line, 0 or 1."""
+        return self._ask("irq")
+
     def sleep(self, cycles: int):
         """Let clock cycles pass."""
         self.cycles_slept += cycles

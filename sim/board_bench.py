@@ -44,6 +44,9 @@ class Board(Testbench):
         request.value = 0
         await ClockCycles(self.dut.clk, 2)
 
+    async def do_irq(self):
+        return int(self.dut.irq.value)
+
     async def do_sleep(self, cycles):
         await Timer(cycles * CLOCK_NS, "ns")
 

@@ -350,6 +350,13 @@ MUTANTS = tuple(
             "a load is over before its last rows are here",
         ),
         (
+            "fetch-load-one",
+            "hw/fetch.py",
+            "with m.If(no_input & ~valid & ~asked_for.valid & (requested == 0)):",
+            "with m.If(no_input & ~asked_for.valid & (requested == 0)):",
+            "the load of a single row is over before it is here",
+        ),
+        (
             "fetch-resident-step",
             "hw/fetch.py",
             "offset.eq(offset + Mux(self.resident, 1, self.row_words))",
@@ -820,6 +827,20 @@ MUTANTS = tuple(
             "(layer.store_row > config.resident_rows)",
             "a resident layer may begin in the ring",
         ),
+        (
+            "sequencer-address-wrap",
+            "hw/sequencer.py",
+            "address.eq(advance(address, DESCRIPTOR_BYTES))",
+            "address.eq((address + DESCRIPTOR_BYTES)[:32])",
+            "a list at the end of memory goes on at its beginning",
+        ),
+        (
+            "sequencer-many-samples",
+            "hw/sequencer.py",
+            "(layer.n_samples > Mux(one_pass, SLOTS, 1))",
+            "(~one_pass & (layer.n_samples > 1))",
+            "128 samples pass, whose slots are 0 in 7 bits",
+        ),
         # Registers between the parts.
         (
             "window-sweep",
@@ -874,6 +895,14 @@ MUTANTS = tuple(
             "work_room.eq(work.level <= config.ring_rows - 2)",
             "work_room.eq(work.level <= config.ring_rows)",
             "work is lost when its queue is full",
+        ),
+        ("axi-cache", "hw/axi.py", 'cache").eq(0b0011)', 'cache").eq(0b1011)', "bursts ask for room in caches"),
+        (
+            "writer-error-address",
+            "hw/writer.py",
+            "Mux(self.error_failed, addresses.r_data, address)",
+            "Mux(self.error_failed, bus.awaddr, address)",
+            "of a failed burst the address of the last one is told",
         ),
         # Around the core.
         (
@@ -950,6 +979,13 @@ MUTANTS = tuple(
             "the host reads lower halves only",
         ),
         (
+            "local-answers",
+            "hw/local_memory.py",
+            "bus.wready.eq(queue.r_rdy & answers.w_rdy & ~host_turn)",
+            "bus.wready.eq(queue.r_rdy & ~host_turn)",
+            "answers that have no room are lost",
+        ),
+        (
             "uart-middle",
             "hw/uart.py",
             "timer.eq(self._cycles_per_bit // 2 - 1)",
@@ -986,8 +1022,32 @@ MUTANTS = tuple(
             "escapes in data are not escaped",
         ),
         ("serial-index", "hw/serial_bridge.py", "index = Signal(8)", "index = Signal(7)", "after half of the longest write its words come again"),
+        (
+            "serial-wrap",
+            "hw/serial_bridge.py",
+            "with m.If(length != LONGEST + 1):",
+            "with m.If(1):",
+            "the length begins again after 2048 bytes",
+        ),
+        (
+            "serial-cut",
+            "hw/serial_bridge.py",
+            "m.d.sync += end.eq(1)",
+            "m.d.sync += [end.eq(1), escaped.eq(escaped)]",
+            "an escape at the end of a frame damages the next",
+        ),
+        ("serial-endless", "hw/serial_bridge.py", "index == (request.count + 1)[:8]", "index == request.count + 1", "a read of 256 words never ends"),
         ("serial-error", "hw/serial_bridge.py", "error.eq(error | lite.rresp.any())", "error.eq(error)", "read errors are not told"),
         ("serial-no-reset", "hw/serial_core.py", "ResetInserter(reset)(core)", "core", "the line cannot reset the core"),
+        ("local-irq", "hw/local_core.py", "self.irq.eq(core.irq)", "self.irq.eq(0)", "a core with local memory interrupts nobody"),
+        ("zynq-irq", "hw/boards/zynq.py", "ps.irq.eq(core.irq)", "ps.irq.eq(0)", "the processor's interrupt is not connected"),
+        (
+            "ps7-irq",
+            "hw/ps7.py",
+            "Cat(self.irq, Const(0, INTERRUPTS - 1))",
+            "Cat(Const(0, 1), self.irq, Const(0, INTERRUPTS - 2))",
+            "it is another of the processor's interrupts",
+        ),
         (
             "register-slice-lost",
             "hw/register_slice.py",

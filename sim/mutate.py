@@ -32,6 +32,7 @@ GOLDEN_TESTS = [f"tests/golden/test_{name}.py" for name in ("lif", "encode", "ne
 
 UNITS = {
     "array": ["array"],
+    "axi": ["reader", "writer"],
     "axi3_bridge": ["bridge"],
     "bits": ["window"],
     "fetch": ["scanner"],
@@ -59,7 +60,9 @@ UNITS = {
 }
 """Parts whose benches meet a bug in a file of ``hw/`` first."""
 
-WHOLE = {"serial_core": "tests/host/test_serial.py"}
+BOARDS = "tests/hw/test_boards.py"
+
+WHOLE = {"serial_core": "tests/host/test_serial.py", "local_core": BOARDS, "ps7": BOARDS, "boards/zynq": BOARDS}
 """Files of ``hw/`` with tests of their own that put several parts together."""
 
 PROVED = {name: name for name in ("array", "fire", "lif", "reader", "registers", "sequencer", "window", "writer")}

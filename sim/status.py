@@ -53,7 +53,9 @@ BLOCKS = {
     "scanner": _block("hw/fetch", "scanner"),
     "stripes": _block("hw/stripes", "stripes"),
     "fire, output": _block("hw/fire hw/output", "fire output", "fire"),
-    "memory ports": _block("hw/reader hw/writer hw/ram_fifo hw/late_register hw/windows hw/address", "reader writer", "reader writer fifo ram"),
+    "memory ports": _block(
+        "hw/reader hw/writer hw/ram_fifo hw/late_register hw/windows hw/address hw/axi", "reader writer", "reader writer fifo ram"
+    ),
     "sequencer": _block("hw/sequencer", "sequencer", "sequencer"),
     "registers": _block("hw/registers", "registers", "registers"),
     "register slices": _block("hw/register_slice hw/stream_register", "slice", "stream"),
@@ -61,6 +63,7 @@ BLOCKS = {
     "local memory": _block("hw/local_memory hw/lite_decoder", "memory decoder"),
     "serial line": _block("hw/uart hw/serial_bridge hw/serial_core", "serial"),
     "whole core": _block("hw/core"),
+    "boards": _block("hw/boards/zynq hw/ps7 hw/local_core"),
     "golden model": _block("golden/lif golden/network golden/encode golden/program"),
 }
 

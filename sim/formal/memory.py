@@ -38,3 +38,9 @@ def in_a_window(windows, address):
     """Whether the 4 KB page of an address lies in one of the windows, and below 2^32."""
     page = address[PAGE_BITS:]
     return Cat((windows[i].first <= page) & (page <= windows[i].last) for i in range(N_WINDOWS)).any()
+
+
+def asks_for_plain_bursts(bus, prefix, bytes_per_beat):
+    """Whether an address channel says: incrementing, of whole beats, bufferable and modifiable; nothing else is special."""
+    size, burst, cache, lock, prot, qos = (getattr(bus, prefix + name) for name in ("size", "burst", "cache", "lock", "prot", "qos"))
+    return (size == bytes_per_beat.bit_length() - 1) & (burst == 1) & (cache == 0b0011) & ~Cat(lock, prot, qos).any()

@@ -6,7 +6,7 @@ from lifarray.golden.config import CoreConfig
 from lifarray.hw import reader as hw
 
 from .bench import implies
-from .memory import BurstCounter, in_a_window
+from .memory import BurstCounter, asks_for_plain_bursts, in_a_window
 
 CONFIG = CoreConfig(lanes=2, fire_units=1, current_bits=9, vmem_bits=4, weight_fifo_words=32, stream_fifo_words=32)
 NARROW = CONFIG.with_(bus_bits=32)
@@ -34,7 +34,7 @@ def _bus(bench, config):
     length = bus.arlen + 1
     bench.check("crosses_no_page", implies(bus.arvalid, offset + length * bytes_per_beat <= 4096))
     bench.check("whole_words", implies(bus.arvalid, (bus.araddr[:3] == 0) & (bus.arlen[0] if config.bus_bits == 32 else 1)))
-    bench.check("incrementing", (bus.arsize == bytes_per_beat.bit_length() - 1) & (bus.arburst == 1))
+    bench.check("plain_bursts", asks_for_plain_bursts(bus, "ar", bytes_per_beat))
     issued = bus.arvalid & ~waited
     # The address is that of a stream's burst which lay in a window when it was checked.
     grants = []

@@ -65,7 +65,8 @@ def progress(bench):
     """A run is over within 14 cycles a descriptor and 4, not counting those in which it waits for an answer.
 
     It waits for the reader to take a request, for a descriptor's word, for the layer to be done,
-    and, halted, for the ports to be idle. The list's count stands while it runs.
+    and, halted, for the ports to be idle. The list's count stands while it runs. Descriptor n is asked
+    for at the list's address + 64 n, of which the reader is told if it is beyond 2^32.
     """
     m = bench.m
     dut = bench.add(hw.Sequencer(CONFIG), leave=("list_count",))
@@ -87,6 +88,11 @@ def progress(bench):
     limit = Signal(24)
     m.d.comb += limit.eq(count * DESCRIPTOR_CYCLES + 4)
     bench.check("ends_within_its_bound", cycles < limit)
+    first, wanted = Signal(32), Signal(33)
+    with m.If(dut.began):
+        m.d.sync += first.eq(dut.list_address)
+    m.d.comb += wanted.eq(first + dut.lists_done * DESCRIPTOR_BYTES)
+    bench.check("asks_at_its_address", implies(dut.requests.valid, dut.requests.payload.address == wanted))
     # Steps on the way: how far it can be in each state.
     position = Signal(5)
     m.d.comb += position.eq(
@@ -97,6 +103,7 @@ def progress(bench):
     bench.check("is_where_it_counts", implies(walking, cycles == dut.lists_done * DESCRIPTOR_CYCLES + position))
     bench.check("has_more_to_do", implies(walking & (state != LIST), dut.lists_done < count))
     bench.check("starts_at_zero", implies(state == LIST, (dut.lists_done == 0) & ~failed))
+    bench.check("keeps_its_address", implies(walking, bench.internal("address") == wanted))
     bench.check("halts_in_time", implies(state == HALT, cycles <= count * DESCRIPTOR_CYCLES + 1))
     bench.check("flushes_in_time", implies(state == FLUSH, cycles <= count * DESCRIPTOR_CYCLES + 2))
     bench.check("knows_an_empty_list", implies(state == LIST, bench.internal("no_list") == (count == 0)))

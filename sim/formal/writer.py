@@ -5,7 +5,7 @@ from amaranth.hdl import Cat, Mux, Signal
 from lifarray.hw import writer as hw
 
 from .bench import implies
-from .memory import in_a_window
+from .memory import asks_for_plain_bursts, in_a_window
 from .reader import CONFIG, NARROW
 
 RUN, CUT, FILL = range(3)
@@ -44,7 +44,7 @@ def _bus(bench, config):
     length = bus.awlen + 1
     bench.check("crosses_no_page", implies(bus.awvalid, bus.awaddr[:12] + length * bytes_per_beat <= 4096))
     bench.check("whole_words", implies(bus.awvalid, (bus.awaddr[:3] == 0) & (bus.awlen[0] if per_word == 2 else 1)))
-    bench.check("incrementing", (bus.awsize == bytes_per_beat.bit_length() - 1) & (bus.awburst == 1))
+    bench.check("plain_bursts", asks_for_plain_bursts(bus, "aw", bytes_per_beat))
     bench.check("always_ready", bus.bready)
 
     state, address, left, run_half, here, allowed, enough, unannounced = (

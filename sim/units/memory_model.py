@@ -8,6 +8,9 @@ PAGE = 4096
 WINDOWS = [(0x100, 0x110), (0, 0), (0x7, 0x6), (0xFFFFF, 0xFFFFF)]
 """First and last page of each: some pages, the lowest, none, the topmost."""
 
+ATTRIBUTES = {"burst": 1, "lock": 0, "cache": 0b0011, "prot": 0, "qos": 0}
+"""What every burst says of itself: incrementing, bufferable and modifiable, nothing special."""
+
 
 def set_windows(part):
     part.windows.value = Fields(windows_layout).pack([{"first": first, "last": last} for first, last in WINDOWS])
@@ -50,16 +53,16 @@ class Bursts:
     def see(self):
         """(id, address, beats) of the burst that was taken at this edge, or None."""
         part, prefix = self._part, self._prefix
-        names = ("id", "addr", "len", "size", "burst", "lock")
+        names = ("id", "addr", "len", "size", *ATTRIBUTES)
         offered = tuple(part.value(f"bus__{prefix}{name}") for name in names) if part.value(f"bus__{prefix}valid") else None
         assert self._waiting is None or offered == self._waiting, "an address changes while it waits"
         taken = offered is not None and part.value(f"bus__{prefix}ready")
         self._waiting = None if taken else offered
         if not taken:
             return None
-        identity, address, length, size, kind, lock = offered
+        identity, address, length, size, *attributes = offered
         n_bytes = (length + 1) * self._bus_bits // 8
-        assert (8 << size, kind, lock) == (self._bus_bits, 1, 0), f"size {size}, burst {kind}, lock {lock}"
+        assert (8 << size, attributes) == (self._bus_bits, list(ATTRIBUTES.values())), f"size {size}, {', '.join(ATTRIBUTES)}: {attributes}"
         assert address // PAGE == (address + n_bytes - 1) // PAGE, f"a burst from {address:#x} on crosses a page"
         assert is_inside(address), f"a burst at {address:#x}, outside the windows"
         self.n += 1

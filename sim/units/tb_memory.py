@@ -14,6 +14,9 @@ from .part import settings, with_all_variants
 PAGE = 1 << PAGE_BITS
 BLOCK = 1024
 
+OWED = 16
+"""Bursts of which no answer is taken: more than there is room for on the way."""
+
 
 def pauses(rng):
     """Whether to pause, for each cycle; how often is drawn anew all the time, or a slow channel hides what a fast one does."""
@@ -119,6 +122,29 @@ async def run(part):
             assert found.data == copy[block].tobytes(), f"block {block:#x} as the other side sees it"
     assert (await gp0.read(0, PAGE)).data == low_copy.tobytes()
     assert not part.unasked.value, "a write is answered that there was not"
+
+
+@cocotb.test()
+async def answers_wait(dut):
+    """The core takes no answer for so long that there is no room for more: none is lost."""
+    await with_all_variants(dut, "memory", run_answers)
+
+
+async def run_answers(part):
+    core = manager(part, "core")
+    for channel in channels(core):
+        channel.clear_pause_generator()
+        channel.pause = False
+    answer_channel = core.write_if.b_channel
+    answer_channel.pause = True
+    data = part.rng.integers(0, 256, (OWED, 8), dtype=np.uint8)
+    writes = [cocotb.start_soon(core.write(LOCAL_MEMORY_BASE + 8 * i, word.tobytes(), awid=i % 2)) for i, word in enumerate(data)]
+    await part.tick(20 * OWED)
+    assert not any(write.done() for write in writes)
+    answer_channel.pause = False
+    await part.tick(20 * OWED)
+    assert all(write.done() for write in writes), "a write is not answered"
+    assert (await core.read(LOCAL_MEMORY_BASE, data.nbytes)).data == data.tobytes()
 
 
 @cocotb.test()

@@ -87,6 +87,7 @@ class Bench:
             self.taken += here
             await part.tick()
             part.row_taken.value = 0
+            assert not part.loaded.value, "the rows are loaded before they are here"
 
     async def answer_rows(self, port, expected):
         share = 0 if self.fast else float(self.part.rng.choice([0, 0.3, 0.8]))
@@ -111,13 +112,14 @@ class Bench:
             assert (found.word, found.last) == (word, last), f"work {i} is {vars(found)}, must be {word:#x}, last {last}"
             assert row is None or found.row == row, f"work {i} is of row {found.row}, must be {row}"
 
-    async def layer(self):
+    async def layer(self, one_row=False):
+        """A layer at random, or the load of a single row."""
         part, rng, config = self.part, self.part.rng, self.config
         n_steps = int(rng.choice([1, rng.integers(2, 64), 64, rng.integers(65, 200)]))
         n_samples = int(rng.integers(1, SLOTS // n_steps + 1)) if n_steps <= SLOTS else 1
         four_bit = config.weight_bits == 4 or bool(rng.random() < 0.3)
-        load = bool(rng.random() < 0.2)
-        fan_in = int(rng.integers(1, 2 * config.list_words))
+        load = one_row or bool(rng.random() < 0.2)
+        fan_in = 1 if one_row else int(rng.integers(1, 2 * config.list_words))
         bias_rows = int(rng.integers(0, 3))
         layer = dict(
             n_steps=n_steps,
@@ -189,3 +191,4 @@ async def run(part):
     bench = Bench(part)
     for _ in range(2 * settings["count"]):
         await bench.layer()
+    await bench.layer(one_row=True)

@@ -9,6 +9,9 @@ from lifarray.hw.reader import request_layout
 
 from .part import Fields, settings, with_all_variants
 
+BEYOND = 1 << 32
+"""The first address that there is not."""
+
 FAULTS = {
     "read_failed": (ErrorCode.AXI_READ, "read_error_address"),
     "write_failed": (ErrorCode.AXI_WRITE, "write_error_address"),
@@ -49,10 +52,44 @@ def is_good(config, f, raw) -> bool:
     )
 
 
-def draw_descriptor(rng, config):
-    """Fields, most of them good; the words; whether they may run."""
+def wrong_fields(config):
+    """Fields that a descriptor must not have, one or a few that are wrong together."""
+    highest = (1 << config.vmem_bits - 1) - 1
+    return [
+        dict(magic=0x4D),
+        dict(reset_mode=5),
+        dict(decay=257),
+        dict(n_samples=0),
+        dict(n_samples=65, n_steps=1),
+        dict(n_samples=2, n_steps=64),
+        dict(n_samples=2, n_steps=65),
+        # Of the product with the steps, the lower 7 bits are 0.
+        dict(n_samples=128, n_steps=1),
+        dict(n_steps=0),
+        dict(fan_in=0),
+        dict(n_neurons=0),
+        dict(four_bit=0),       # wrong on a core of 4 bits
+        dict(v_threshold=0),
+        dict(v_threshold=highest + 1),
+        dict(v_subtract=-1),
+        dict(v_subtract=highest + 1),
+        dict(v_init=highest + 1),
+        dict(v_init=-highest - 2),
+        dict(input_address=0x1004),
+        dict(weight_address=0x1001),
+        dict(output_address=0x1002),
+        dict(write_vmem=1, vmem_address=0x1004),
+        dict(resident=1, load=1, store_row=0, fan_in=1),
+        dict(resident=1, load=0, store_row=config.resident_rows),
+        dict(resident=0, load=1, store_row=config.resident_rows - 8, fan_in=9),
+    ]
+
+
+def draw_descriptor(rng, config, changes):
+    """Fields, good but for ``changes``; the words, some with reserved bits; whether they may run."""
     highest = (1 << config.vmem_bits - 1) - 1
     n_steps = int(rng.choice([1, 16, 64, 65, 1000]))
+    most_samples = max(1, 64 // n_steps)
     f = dict(
         magic=DESCRIPTOR_MAGIC,
         reset_mode=int(rng.integers(5)),
@@ -60,7 +97,7 @@ def draw_descriptor(rng, config):
         four_bit=config.weight_bits == 4 or int(rng.integers(2)),
         decay=int(rng.choice([0, 230, 256])),
         write_vmem=int(rng.integers(2)),
-        n_samples=int(rng.integers(1, max(1, 64 // n_steps) + 1)),
+        n_samples=int(rng.choice([1, most_samples, rng.integers(1, most_samples + 1)])),
         bias_rows=int(rng.integers(256)),
         n_steps=n_steps,
         fan_in=int(rng.integers(1, config.resident_rows)),
@@ -78,32 +115,7 @@ def draw_descriptor(rng, config):
         f["store_row"] = int(rng.choice([0, config.resident_rows - 1]))
     if kind == "load":
         f["store_row"] = config.resident_rows - f["fan_in"]
-    if rng.random() < 0.4:
-        changes = [
-            dict(magic=0x4D),
-            dict(reset_mode=5),
-            dict(decay=257),
-            dict(n_samples=0),
-            dict(n_samples=64 // min(64, n_steps) + 1),
-            dict(n_steps=0),
-            dict(fan_in=0),
-            dict(n_neurons=0),
-            dict(four_bit=0),
-            dict(v_threshold=0),
-            dict(v_threshold=highest + 1),
-            dict(v_subtract=-1),
-            dict(v_subtract=highest + 1),
-            dict(v_init=highest + 1),
-            dict(v_init=-highest - 2),
-            dict(input_address=f["input_address"] + 4),
-            dict(weight_address=f["weight_address"] + 1),
-            dict(output_address=f["output_address"] + 2),
-            dict(vmem_address=f["vmem_address"] | 4),
-            dict(resident=1, load=1, store_row=0, fan_in=1),
-            dict(resident=1, load=0, store_row=config.resident_rows),
-            dict(load=1, resident=0, store_row=config.resident_rows - f["fan_in"] + 1),
-        ]
-        f.update(changes[int(rng.integers(len(changes)))])
+    f.update(changes)
     packed = pack_descriptor(**f)
     raw = [int.from_bytes(packed[i : i + 8], "little") for i in range(0, DESCRIPTOR_BYTES, 8)]
     if rng.random() < 0.1:
@@ -118,20 +130,24 @@ async def run(part):
     rng, config = part.rng, part.config
     requests, layers = Fields(request_layout), Fields(descriptor_layout)
     part.idle.value = 1
-    for _ in range(8 * settings["count"]):
-        count = int(rng.choice([0, 1, 2, 5], p=[0.1, 0.3, 0.3, 0.3]))
-        address = int(rng.integers(1 << 31)) & -DESCRIPTOR_BYTES
-        if rng.random() < 0.1:
+    kinds = wrong_fields(config)
+    # All that can be wrong, each in a list of its own; then lists of all kinds.
+    for alone in (*kinds, *(8 * settings["count"] * [None])):
+        count = 1 if alone else int(rng.choice([0, 1, 2, 5], p=[0.1, 0.3, 0.3, 0.3]))
+        # Some lists begin with the last descriptor that there is an address for.
+        address = BEYOND - DESCRIPTOR_BYTES if rng.random() < 0.2 else int(rng.integers(BEYOND)) & -DESCRIPTOR_BYTES
+        if not alone and rng.random() < 0.1:
             address += int(rng.choice([1, 2, 4, 8, 16, 32]))
-        descriptors = [draw_descriptor(rng, config) for _ in range(count)]
+        changes = [alone or (kinds[int(rng.integers(len(kinds)))] if rng.random() < 0.4 else {}) for _ in range(count)]
+        descriptors = [draw_descriptor(rng, config, some) for some in changes]
         n_good = next((i for i, (_, _, good) in enumerate(descriptors) if not good), count)
         if count == 0 or address % DESCRIPTOR_BYTES:
             expected, n_good = (ErrorCode.DESCRIPTOR, address), 0
         elif n_good < count:
-            expected = (ErrorCode.DESCRIPTOR, address + DESCRIPTOR_BYTES * n_good)
+            expected = (ErrorCode.DESCRIPTOR, (address + DESCRIPTOR_BYTES * n_good) % BEYOND)
         else:
             expected = (ErrorCode.NONE, 0)
-        faults = [name for name in FAULTS if rng.random() < 0.4] if rng.random() < 0.5 else []
+        faults = [name for name in FAULTS if rng.random() < 0.4] if not alone and rng.random() < 0.5 else []
         fault_at = int(rng.integers(1, 60))
         fault_addresses = {name: int(rng.integers(1 << 32)) for name in ("read_error_address", "write_error_address")}
 

@@ -9,7 +9,10 @@ from lifarray.sim.testbench import CLOCK_NS
 from .lite import LiteWords
 from .part import settings, with_all_variants
 
-DISTURBANCES = ("nothing", "crc", "short", "long", "escape", "pulse", "unstopped", "bytes")
+DISTURBANCES = ("nothing", "crc", "short", "long", "escape", "cut", "pulse", "unstopped", "bytes")
+
+WRAP_BYTES = 2048
+"""After so many a counter that is just wide enough for the bytes of a frame begins again."""
 
 DRIFT = 0.02
 """How much faster or slower than the core's the host's clock may be."""
@@ -105,20 +108,18 @@ async def run(part):
     watching = cocotb.start_soon(watch())
     sequence = 0
     kinds = [str(kind) for kind in rng.permutation(DISTURBANCES)]
-    # Frames of many words, and more bytes than a frame can have, take as long as all the rest: in some runs, once.
-    large, flooded = (rng.integers(3 * settings["count"]) if rng.random() < 0.2 else None for _ in range(2))
+    # A frame of many words takes as long as all the rest: in some runs, once.
+    large = rng.integers(3 * settings["count"]) if rng.random() < 0.2 else None
     for index in range(3 * settings["count"]):
         sequence = (sequence + 1) % 256
         op = Op(int(rng.choice(list(Op), p=[0.4, 0.5, 0.1])))
         count = 1 if op == Op.RESET else int(rng.choice([1, rng.integers(1, 12)]))
         if index == large:
-            op, count = Op(int(rng.choice([Op.READ, Op.WRITE]))), int(rng.integers(MAX_WORDS // 2 + 1, MAX_WORDS + 1))
+            op, count = Op.WRITE, int(rng.integers(MAX_WORDS // 2 + 1, MAX_WORDS + 1))
         address = 4 * int(rng.integers(0xB0, 0xC8))
         values = [int(rng.choice([0xC0C0_DBDB, 0xDCDD_C0DB, rng.integers(1 << 32)])) for _ in range(count)]
         places = [address + 4 * i for i in range(count)]
         data = b"".join(value.to_bytes(4, "little") for value in values) if op == Op.WRITE else b""
-        if index == flooded:
-            await noise(line, rng, 4 * MAX_WORDS + 40)
         await disturb(line, rng, kinds[index % len(kinds)], request(sequence, op, address, count, data))
         before = resets
         line.drift()
@@ -143,6 +144,38 @@ async def run(part):
     lite.stop()
 
 
+@cocotb.test()
+async def longest(dut):
+    """The longest read on one line, and on the other a frame that is too long: both take as long as all the rest."""
+    each = {"quick": too_long, "odd": longest_read}
+    await with_all_variants(dut, "serial", lambda part: each[part.name](part))
+
+
+async def longest_read(part):
+    """All words that one answer can have, and not one more."""
+    line, lite = Line(part, part.config), LiteWords(part, "lite", 0)
+    values = part.rng.integers(1 << 32, size=MAX_WORDS, dtype="<u4")
+    lite.words.update({4 * i: int(value) for i, value in enumerate(values)})
+    await line.send(request(1, Op.READ, 0, MAX_WORDS))
+    body = await line.frame(60 * MAX_WORDS)
+    assert body and parse_answer(body, 1, Op.READ, MAX_WORDS) == (values.tobytes(), 0), f"the answer is {body}"
+    line.stop()
+    lite.stop()
+
+
+async def too_long(part):
+    """A frame whose CRC is right, and whose last bytes are a request: it is none."""
+    line, lite = Line(part, part.config), LiteWords(part, "lite", 0)
+    good = request(1, Op.READ, 0)
+    await line.send(enclose(bytes(WRAP_BYTES) + disclose(good.strip(bytes([END])))))
+    await Timer(line.nominal_ps * 60, "ps")
+    assert not line.received, "a frame that is too long is answered"
+    await line.send(good)
+    assert await line.frame(1000), "the frame after it is not answered"
+    line.stop()
+    lite.stop()
+
+
 async def noise(line, rng, n):
     await line.send(bytes(int(byte) for byte in rng.integers(0, 256, n) if byte != END) + bytes([END]))
 
@@ -163,6 +196,9 @@ async def disturb(line, rng, kind, good):
         # Whole but for an escape that stands for nothing.
         whole = request(0, Op.WRITE, 0x300, 1, bytes([ESCAPE] * 4))
         await line.send(whole.replace(bytes([ESCAPE, ESCAPED_ESCAPE]), bytes([ESCAPE, 0]), 1))
+    elif kind == "cut":
+        # The `END` after an escape ends the frame all the same, and the next one is whole.
+        await line.send(good[: int(rng.integers(1, len(good) - 1))] + bytes([ESCAPE, END]))
     elif kind == "pulse":
         await line.pulse()
     elif kind == "unstopped":

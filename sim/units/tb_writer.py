@@ -112,9 +112,10 @@ async def run(part):
 
 
 @cocotb.test()
-async def failing_burst(dut):
-    """Memory's error is told with its burst; after ``halt`` nothing more is announced."""
-    await with_all_variants(dut, "writer", lambda part: run_errors(part, None))
+@cocotb.parametrize(late=[False, True])
+async def failing_burst(dut, late):
+    """Memory's error is told with its burst, whatever was announced since; after ``halt`` nothing more is announced."""
+    await with_all_variants(dut, "writer", lambda part: run_errors(part, None, late))
 
 
 @cocotb.test()
@@ -124,18 +125,25 @@ async def outside(dut, place):
     await with_all_variants(dut, "writer", lambda part: run_errors(part, places_outside()[place]))
 
 
-async def run_errors(part, place):
-    """``place``: where a request begins and what of it is outside; None: a beat fails."""
+async def run_errors(part, place, late=False):
+    """``place``: where a request begins and what of it is outside; None: a burst fails, the first or, ``late``, the third of many."""
     rng = part.rng
     fields = Fields(run_layout)
     set_windows(part)
     memory = Memory(part)
     if place is None:
         address = fault = draw_place(rng, 60)
+        if late:
+            longest = 16 * part.config.bus_bits // 8
+            fault = (address // longest + 2) * longest
+            memory.shares = [1, 1, 0]
         memory.faults = {fault}
     else:
         address, fault = place
     sending = cocotb.start_soon(send_run(part, fields, address, [word_at(8 * i) for i in range(60)], False))
+    if late:
+        await part.tick(500)
+        memory.shares = [1, 1, 0.5]
     flag = part.error_outside if place else part.error_failed
     for _ in range(4000):
         await part.tick()

@@ -10,6 +10,8 @@ import pytest
 from lifarray.golden.config import CoreConfig
 from lifarray.golden.errors import ToolError
 from lifarray.golden.registers import BY_NAME, CORE_ID
+from lifarray.host.board_errors import SelfTestError
+from lifarray.host.netlist_check import check_interrupt
 from lifarray.sim import board, simulator_process
 
 
@@ -38,6 +40,15 @@ def test_a_long_sleep_is_no_hang(simulated):
     simulated.sleep(cycles)
     assert simulated.cycles_slept - before == cycles
     assert simulated.read(BY_NAME["ID"].address) == CORE_ID
+
+
+def test_the_interrupt_line(simulated):
+    with pytest.raises(SelfTestError, match="line is 0 after 1 was written to IRQ_ENABLE, must be 1"):
+        check_interrupt(simulated)
+    simulated.write(BY_NAME["IRQ_ENABLE"].address, 0)
+    simulated.write(BY_NAME["CONTROL"].address, 1)      # a list of no layers, which ends with an error
+    simulated.sleep(20)
+    check_interrupt(simulated)
 
 
 def test_a_simulator_that_hangs_is_ended_and_told(simulated, monkeypatch):
