@@ -16,7 +16,7 @@ from .top import CoreOnAxi4, verilog
 
 __all__ = ["BINS", "CORES", "LARGEST", "LONGEST", "run_core_bench"]
 
-WINDOW_PUBLIC = Path(__file__).with_name("window_public.vlt")
+CORE_PUBLIC = Path(__file__).with_name("core_public.vlt")
 
 CORES = {
     # Many groups a unit and one way: the least time between a slot's release and its capture. Two blocks of lanes.
@@ -97,7 +97,7 @@ def run_core_bench(core: str, seed: int, *, simulator=None, test=None, count=10,
     config = CORES[core]
     found = runner.find_simulator(simulator)
     found.check_waves(waves)
-    sources = [WINDOW_PUBLIC] if found.name == "verilator" else []
+    sources = [CORE_PUBLIC] if found.name == "verilator" else []
     build_dir = runner.build(_verilog(core), found, sources=sources, waves=waves is not None, progress=True)
     replay = f"lifarray simulate core --core {core} --seed {seed} --count {count} --simulator {found.name} --waves run.{found.wave_format}"
     for name, value in (("test", test), ("max-size", max_size), ("max-steps", max_steps)):

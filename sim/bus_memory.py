@@ -3,6 +3,7 @@
 import logging
 
 import numpy as np
+from cocotb.triggers import ClockCycles
 from cocotbext.axi import AxiBus, AxiSlave
 
 
@@ -15,14 +16,18 @@ class BusMemory:
     faults : list of (first, end)
         Addresses that are answered with an error too.
     written : bool array, bytes that were written since `forget_writes`
+    late : dict of int to int
+        Addresses at which a beat takes cycles more.
     outside : list of int, addresses of accesses beyond the memory
     n_reads : int, beats that were read
     """
 
-    def __init__(self, base, size, rng):
+    def __init__(self, base, size, rng, clk):
         self.base = base
+        self._clk = clk
         self.data = rng.integers(0, 256, size, dtype=np.uint8)
         self.faults = []
+        self.late = {}
         self.outside = []
         self.n_reads = 0
         self.forget_writes()
@@ -38,11 +43,17 @@ class BusMemory:
             raise ValueError(f"{address:#x} fails on purpose")
         return slice(address - self.base, address - self.base + n_bytes)
 
+    async def _wait(self, address):
+        if address in self.late:
+            await ClockCycles(self._clk, self.late[address])
+
     async def read(self, address, n_bytes):
         self.n_reads += 1
+        await self._wait(address)
         return self.data[self._span(address, n_bytes)].tobytes()
 
     async def write(self, address, data):
+        await self._wait(address)
         span = self._span(address, len(data))
         self.data[span] = np.frombuffer(data, dtype=np.uint8)
         self.written[span] = True
