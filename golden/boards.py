@@ -30,8 +30,6 @@ class Board:
         What the device has: "LUT", "FF", "block RAM", "DSP".
     budget : dict of str to float
         Largest share of each that a design may take; the rest of them `FULL`.
-    minimum_hz : int or None
-        A slower design is no good. None where place and route cannot run in tests.
     """
 
     title: str
@@ -43,7 +41,6 @@ class Board:
     config: str
     capacity: dict
     budget: dict = field(default_factory=dict)
-    minimum_hz: "int | None" = None
     lut_ratio: float = 1.0
 
 
@@ -81,7 +78,6 @@ BOARDS = {
         page_rams=2,
         config="small",
         capacity=_LFE5U_85F,
-        minimum_hz=80_000_000,
         # Measured with the configuration "small", serial line and local memory included.
         lut_ratio=2.2,
     ),

@@ -117,14 +117,13 @@ def load_build():
     _require("building bitstreams", "amaranth", "amaranth_boards", "pyosys", extra="bitstream")
     from types import SimpleNamespace
 
-    from ..hw import build, netlist, tools
+    from ..hw import build, tools
 
     return SimpleNamespace(
         Build=build.Build,
         Design=build.Design,
         board_verilog=build.board_verilog,
         describe_path=build.describe_path,
-        check_budget=netlist.check_budget,
         find_openxc7=tools.find_openxc7,
         BuildError=tools.BuildError,
         MissingTools=tools.MissingTools,
@@ -134,15 +133,26 @@ def load_build():
 
 
 def load_netlist_simulation():
-    """What simulates netlists (`NetlistFile`, `SimulatedBoard`, `SimulatedPort`); UserError where its extra is not installed."""
+    """What simulates netlists (`NetlistFile`, `SimulatedBoard`, `SimulatedPort`), and what tells one such simulation from another.
+
+    UserError where its extra is not installed.
+    """
     load_sim()
     from types import SimpleNamespace
 
     from ..sim.board import SimulatedBoard
     from ..sim.netlist import NetlistFile
+    from ..sim.runner import find_simulator
     from ..sim.serial_port import SimulatedPort
+    from ..sim.sources import project_digest
 
-    return SimpleNamespace(NetlistFile=NetlistFile, SimulatedBoard=SimulatedBoard, SimulatedPort=SimulatedPort)
+    return SimpleNamespace(
+        NetlistFile=NetlistFile,
+        SimulatedBoard=SimulatedBoard,
+        SimulatedPort=SimulatedPort,
+        find_simulator=find_simulator,
+        project_digest=project_digest,
+    )
 
 
 def _require(purpose, *modules, extra="sim"):

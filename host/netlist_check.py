@@ -1,5 +1,9 @@
 """A small network on a netlist: what must be right before a bitstream of it is called good."""
 
+import hashlib
+import sys
+from importlib import metadata
+
 from ..golden.registers import BY_NAME, PAGE_BITS
 from ..golden.serial_frame import BAUD
 from . import selftest
@@ -14,6 +18,9 @@ TIMEOUT_SECONDS = 0.01
 """In the simulated core's time."""
 
 DDR_BASE = 0x0010_0000
+
+PACKAGES = ("amaranth", "cocotb", "cocotbext-axi", "numpy", "pyosys")
+"""That take part in the simulation."""
 
 
 class _SimulatedDevice:
@@ -42,6 +49,15 @@ class _SimulatedDevice:
 
     def now(self):
         return self._board.cycles_slept / self.clock_hz
+
+
+def check_digest(path, design) -> str:
+    """Stands for all that decides what `check_netlist` finds: netlist and design, our code, the simulator, Python and its packages."""
+    sim = load_netlist_simulation()
+    versions = [sys.version, *(f"{name} {metadata.version(name)}" for name in PACKAGES)]
+    netlist = hashlib.sha256(path.read_bytes()).hexdigest()
+    what = (netlist, design.config, design.clock_hz, sim.project_digest(), str(sim.find_simulator()), versions)
+    return hashlib.sha256(repr(what).encode()).hexdigest()
 
 
 def check_netlist(path, design) -> str:

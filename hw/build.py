@@ -3,9 +3,12 @@
 The steps are those of Amaranth's build plan for the board; this runs them one by one, and looks at what they made.
 """
 
+import fcntl
 import json
+import os
 import shutil
 import time
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib import metadata
@@ -13,10 +16,11 @@ from pathlib import Path
 
 from lifarray.golden.boards import BOARDS, Board
 from lifarray.golden.config import CoreConfig
+from lifarray.golden.errors import UserError
 from lifarray.golden.registers import MAP_HASH
 
 from .boards import make_platform, make_top
-from .build_step import run_step
+from .build_step import is_done, run_step
 from .netlist import Netlist, check_budget
 from .timing import Timing, modules_of, read_timing
 from .tools import OPENXC7_TOOLS, BuildError, Tool, find_openxc7, pip_tool
@@ -99,6 +103,8 @@ class Build:
         For what the steps make, and their logs; it is made.
     report : function of str
         Told which step begins, and that one was skipped.
+
+    The steps are for a `with` block of `held`.
     """
 
     def __init__(self, design: Design, folder, report=lambda text: None):
@@ -106,6 +112,39 @@ class Build:
         self.folder = Path(folder)
         self._report = report
         self.versions = {"lifarray": metadata.version("lifarray"), "amaranth": metadata.version("amaranth")}
+
+    @contextmanager
+    def held(self):
+        """Holds the folder, so that no other build works in it, until the block or the process ends.
+
+        Raises
+        ------
+        UserError
+            Another one holds it; or the file system refuses something, as where a disk is full.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.folder, os.O_RDONLY)
+            try:
+                self._lock(descriptor)
+                yield
+            finally:
+                with suppress(OSError):
+                    self.folder.rmdir()     # if the design failed before its first file
+                os.close(descriptor)
+        except BrokenPipeError:     # of who reads what is printed
+            raise
+        except OSError as error:
+            what = f"{error.strerror or error}: {str(error.filename or self.folder)!r}"
+            raise UserError(f"the build cannot go on: {what}; put that right, or choose another place with --out") from None
+
+    def _lock(self, descriptor):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"another build works in {str(self.folder)!r}: wait for its end, or choose another place with --out") from None
+        except OSError:     # some network shares have no locks
+            pass
 
     @cached_property
     def _plan(self):
@@ -116,7 +155,6 @@ class Build:
         if not self.design.is_xc7:
             options = {**ECP5_OPTIONS, "nextpnr_opts": f"{ECP5_OPTIONS['nextpnr_opts']} {options['nextpnr_opts']}"}
         plan = platform.build(make_top(self.design.board_name, self.design.config), self.design.top, do_build=False, emit_src=False, **options)
-        self.folder.mkdir(parents=True, exist_ok=True)
         for name, content in plan.files.items():
             (self.folder / name).write_text(content)
         self._available = set(plan.files)
@@ -130,7 +168,7 @@ class Build:
     def _run(self, step: str, tool_name: str, tool: Tool, variables=None, arguments=None):
         """A step of the plan, or one of our own if there are ``arguments``."""
         if arguments is None:
-            [arguments] = [command[1:] for command in self._plan[1] if command[0] == tool_name]
+            arguments = self._arguments(tool_name)
         self.versions[tool_name] = tool.version
         self._report(f"{step} ({tool_name})")
         begin = time.monotonic()
@@ -139,6 +177,11 @@ class Build:
         # Some tools have a log of their own, with more in it.
         log = self.folder / next((path for path in outputs if path.endswith((".rpt", ".tim"))), f"{step}.log")
         self._report(f"{step}: {time.monotonic() - begin:.0f} s, log {log}" if ran else f"{step}: nothing changed since it last ran")
+
+    def _arguments(self, tool_name):
+        """Those that the plan calls a tool with."""
+        [arguments] = [command[1:] for command in self._plan[1] if command[0] == tool_name]
+        return arguments
 
     @cached_property
     def netlist(self) -> Netlist:
@@ -185,17 +228,24 @@ class Build:
         for step, tool_name in zip(("place-and-route", "frames", "bitstream"), OPENXC7_TOOLS):
             self._run(step, tool_name, found.tools[tool_name], variables)
             if step == "place-and-route":
-                self._check_timing()
+                self.check_timing()
 
     def _ecp5(self):
         self.netlist  # noqa: B018
         self._run("place-and-route", "nextpnr-ecp5", pip_tool("nextpnr-ecp5"))
-        self._check_timing()
+        self.check_timing()
         self._run("bitstream", "ecppack", pip_tool("ecppack"))
-        self._check_bitstream()
+        try:
+            self._check_bitstream()
+        except BaseException:
+            self.bitstream_path.unlink()    # who finds it would take it for a good one
+            raise
 
-    def _check_timing(self):
-        """Not left to nextpnr: it tells less of a clock that is missed, and nothing of one that it was not told of."""
+    def check_timing(self):
+        """Raise BuildError unless place and route has reached the design's clock, within the board's budget.
+
+        Not left to nextpnr: it tells less of a clock that is missed, and nothing of one that it was not told of.
+        """
         timing = self.timing
         if timing is None or abs(timing.wanted_hz - self.design.clock_hz) > CLOCK_TOLERANCE_HZ:
             raise BuildError(f"place and route did not take the clock of {self.design.clock_hz / 1e6:g} MHz for its goal; see {self._timing_log}")
@@ -218,9 +268,9 @@ class Build:
 
     @property
     def timing(self) -> "Timing | None":
-        """What place and route found; None where it has not run on this netlist."""
-        routed = self.folder / "place-and-route.stamp"
-        if not routed.exists() or routed.stat().st_mtime < self.netlist_path.stat().st_mtime:
+        """What place and route found; None where it has not run on this netlist, for this clock and with this seed."""
+        tool_name = OPENXC7_TOOLS[0] if self.design.is_xc7 else "nextpnr-ecp5"
+        if not is_done(self.folder, "place-and-route", self._arguments(tool_name)):
             return None
         return read_timing(self._timing_log, self.modules)
 

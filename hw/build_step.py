@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lifarray.golden.progress import elapsed
 
-from .tools import BuildError, Tool
+from .tools import BuildError, Tool, folders_below
 
 LAST_LINES = 15
 TICK_SECONDS = 0.5
@@ -48,20 +48,19 @@ def run_step(folder: Path, name: str, tool: Tool, arguments, available, variable
     BuildError
         The tool failed: its last lines, and where its log is.
     """
-    inputs = _inputs(folder, arguments, available)
     stamp = folder / f"{name}.stamp"
     expanded = [_expand(argument, variables or {}) for argument in arguments]
     places = [_state(after) for before, after in zip(arguments, expanded) if after != before]
-    digest = _digest(tool, arguments, places, {path: (folder / path).read_bytes() for path in inputs})
-    outputs = _outputs_if_done(folder, stamp, digest)
-    if outputs is not None:
-        stamp.touch()       # it is of these inputs, also where they were made again
-        return False, outputs
+    inputs = _inputs(folder, arguments, available)
+    task = {"tool": tool.version, "arguments": list(arguments), "places": places, "inputs": {path: _hash(folder / path) for path in inputs}}
+    done = _done(folder, name)
+    if done is not None and done["task"] == task:
+        return False, sorted(done["outputs"])
     stamp.unlink(missing_ok=True)
     log = folder / f"{name}.log"
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder) as work:
         for path in inputs:
-            os.link(folder / path, Path(work) / path)
+            shutil.copyfile(folder / path, Path(work) / path)
         with open(log, "wb") as file:
             status = _call(name, [*tool.command, *expanded], cwd=work, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
         outputs = sorted(path for path in os.listdir(work) if path not in inputs)
@@ -73,13 +72,23 @@ def run_step(folder: Path, name: str, tool: Tool, arguments, available, variable
             raise BuildError(f"{name} failed with status {status}; {log} ends with\n{_tail(log)}")
         for path in outputs:
             os.replace(Path(work) / path, folder / path)
-    stamp.write_text(json.dumps({"digest": digest, "outputs": {path: _hash(folder / path) for path in outputs}}))
+    stamp.write_text(json.dumps({"task": task, "outputs": {path: _hash(folder / path) for path in outputs}}))
     return True, outputs
+
+
+def is_done(folder: Path, name: str, arguments) -> bool:
+    """Whether a step has run with these arguments, by whatever version of its tool, and its inputs and outputs are still those."""
+    done = _done(folder, name)
+    return done is not None and done["task"]["arguments"] == list(arguments)
 
 
 def _call(name, command, **options) -> int:
     """Run a command, showing for how long it has been running, and return its exit status; it does not outlive the call."""
-    with elapsed(name) as tick, subprocess.Popen(command, start_new_session=True, **options) as process:
+    try:
+        started = subprocess.Popen(command, start_new_session=True, **options)
+    except OSError as error:    # as of a script whose interpreter is not there
+        raise BuildError(f"{name} cannot run {command[0]}: {error.strerror}") from None
+    with elapsed(name) as tick, started as process:
         try:
             while True:
                 try:
@@ -99,29 +108,24 @@ def _inputs(folder, arguments, available):
     return sorted(names)
 
 
-def _digest(tool, arguments, places, contents):
-    digest = hashlib.sha256(repr((tool.version, list(arguments), places)).encode())
-    for path, data in sorted(contents.items()):
-        digest.update(f"{path} {len(data)} ".encode() + data)
-    return digest.hexdigest()
-
-
 def _state(place):
-    """Stands for what lies at a path outside the build, a database of hundreds of MB: where, how long and how old its files are."""
+    """Stands for what lies at a path outside the build, a database of hundreds of MB: which files, how long and how old."""
     place = Path(place).resolve()
-    files = sorted(path for path in (place, *place.rglob("*")) if path.is_file())
-    return str(place), [(str(path.relative_to(place)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    files = sorted(path.resolve() for folder in folders_below(place) for path in folder.iterdir()) or [place]
+    lines = [f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files if os.path.isfile(path)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _outputs_if_done(folder, stamp, digest):
-    if not stamp.exists():
-        return None
+def _done(folder, name):
+    """What a step's stamp says; None if the files that it tells of are not those in the folder."""
     try:
-        done = json.loads(stamp.read_text())
-    except ValueError:      # cut off while it was written
+        done = json.loads((folder / f"{name}.stamp").read_text())
+    except (FileNotFoundError, ValueError):     # or cut off while it was written
         return None
-    whole = all((folder / path).is_file() and _hash(folder / path) == sha for path, sha in done["outputs"].items())
-    return sorted(done["outputs"]) if done["digest"] == digest and whole else None
+    if "task" not in done:      # of an older version
+        return None
+    files = {**done["task"]["inputs"], **done["outputs"]}
+    return done if all((folder / path).is_file() and _hash(folder / path) == sha for path, sha in files.items()) else None
 
 
 def _hash(path):

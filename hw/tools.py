@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 import sys
 from dataclasses import dataclass
 from importlib import metadata, util
@@ -21,7 +20,8 @@ OPENXC7_TOOLS = ("nextpnr-xilinx", "fasm2frames", "xc7frames2bit")
 OPENXC7_MINIMUM = "0.9.6"
 
 CHIPDB = "xc7z020clg400.bin"
-DATABASE = "zynq7"
+DATABASE = "zynq7/xc7z020clg400-1/part.yaml"
+"""What xc7frames2bit reads of the bit database. A folder ``zynq7`` alone says nothing: openXC7 has others beside it."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class OpenXc7:
     -------
     tools : dict of str to Tool
     chipdb_dir : Path, of `CHIPDB`
-    database_dir : Path, of `DATABASE`
+    database_dir : Path, in which lies `DATABASE`
     """
 
     tools: dict
@@ -86,7 +86,7 @@ def find_openxc7(folder=None) -> OpenXc7:
     Parameters
     ----------
     folder : path
-        Under it lie the tools, `CHIPDB` and `DATABASE`, at whatever depth.
+        Under it lie the tools, `CHIPDB` and `DATABASE`, at whatever depth and behind whatever links.
 
     Raises
     ------
@@ -97,34 +97,46 @@ def find_openxc7(folder=None) -> OpenXc7:
     """
     if folder is not None and not Path(folder).is_dir():
         raise UserError(f"--openxc7 {str(folder)!r} is no folder: name the one that openXC7 is installed in")
+    if folder is not None:
+        tool_places = chipdb_places = database_places = list(folders_below(Path(folder).absolute()))
+    else:
+        tool_places = [Path(place).absolute() for place in os.get_exec_path()]
+        chipdb_places, database_places = _named_by("CHIPDB_DIR", "ZYNQ7_CHIPDB", "CHIPDB"), _named_by("PRJXRAY_DB_DIR")
     missing, tools = [], {}
     for name in OPENXC7_TOOLS:
-        path = _executable_below(folder, name) if folder else shutil.which(name)
-        if path:
-            tools[name] = Tool((str(path),), f"{name} {_fingerprint(path)}")
+        place = _first(tool_places, name, os.R_OK | os.X_OK)
+        if place:
+            tools[name] = Tool((str(place / name),), f"{name} {_fingerprint(place / name)}")
         else:
             missing.append(name)
-    chipdb = _find(folder, CHIPDB, ("CHIPDB_DIR", "ZYNQ7_CHIPDB", "CHIPDB"))
-    database = _find(folder, DATABASE, ("PRJXRAY_DB_DIR",))
+    chipdb, database = _first(chipdb_places, CHIPDB), _first(database_places, DATABASE)
     missing += [what for what, found in ((f"the chip database {CHIPDB}", chipdb), (f"the bit database {DATABASE}", database)) if not found]
     if missing:
         where = f"in {folder}" if folder else "on PATH"
         raise MissingTools(f"not {where}: {', '.join(missing)}")
-    return OpenXc7(tools, chipdb.parent, database.parent)
+    return OpenXc7(tools, chipdb, database)
 
 
-def _executable_below(folder, name):
-    return next((path for path in sorted(Path(folder).rglob(name)) if path.is_file() and os.access(path, os.X_OK)), None)
+def folders_below(folder):
+    """A folder and those in it at any depth, linked ones too, in order; each once, so that a link back ends."""
+    seen = set()
+    for place, names, _ in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            names.clear()
+        else:
+            seen.add(real)
+            names.sort()
+            yield Path(place)
 
 
-def _find(folder, name, variables):
-    """A file or folder called ``name`` below ``folder``, or in the folder that a variable names."""
-    if folder:
-        return next(iter(sorted(Path(folder).rglob(name))), None)
-    for variable in variables:
-        if os.environ.get(variable) and (Path(os.environ[variable]) / name).exists():
-            return Path(os.environ[variable]) / name
-    return None
+def _named_by(*variables):
+    return [Path(os.environ[variable]).absolute() for variable in variables if os.environ.get(variable)]
+
+
+def _first(places, name, access=os.R_OK):
+    """The first of some folders with a file ``name`` that may be used so."""
+    return next((place for place in places if os.path.isfile(place / name) and os.access(place / name, access)), None)
 
 
 def _fingerprint(path):

@@ -37,6 +37,8 @@ GROUPS = {
         "every step spikes",
         "saturation",
         "no saturation",
+        "vmem at its highest at the end",
+        "vmem at its lowest at the end",
         "vmem negative at the end",
     ),
     "shapes": (
@@ -217,6 +219,8 @@ class Coverage:
             "every step spikes": result.spikes.all(),
             "saturation": result.saturations > 0,
             "no saturation": result.saturations == 0,
+            "vmem at its highest at the end": (result.vmem == (1 << config.vmem_bits - 1) - 1).any(),
+            "vmem at its lowest at the end": (result.vmem == -1 << config.vmem_bits - 1).any(),
             "vmem negative at the end": (result.vmem < 0).any(),
         }
         self._hit_all(cases)

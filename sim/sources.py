@@ -24,6 +24,18 @@ def core_digest() -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:12]
 
 
+@cache
+def project_digest() -> str:
+    """12 hexadecimal digits, which change with any code of the project, cell models and the like included."""
+    folders = [REPOSITORY / name for name in ("golden", "hw", "sim", "host")]
+    paths = sorted(path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".v", ".vlt"))
+    digest = hashlib.sha256()
+    for path in paths:
+        data = path.read_bytes()
+        digest.update(f"{path.relative_to(REPOSITORY)} {len(data)} ".encode() + data)
+    return digest.hexdigest()[:12]
+
+
 def code_of(text: str) -> str:
     """Python source without comments, docstrings and empty lines."""
     lines = text.splitlines()

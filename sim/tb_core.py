@@ -294,6 +294,9 @@ async def corners(dut):
         (SLOTS, 0.0, dict(reset_mode="zero", decay=256, frac_bits=7, v_init=-HIGHEST - 1)),
         (1, 1.0, dict(reset_mode="zero_delayed", decay=0, frac_bits=7, v_init=HIGHEST)),
         (2, 0.5, dict(reset_mode="subtract_delayed", decay=255, frac_bits=3)),
+        # To either end of vmem and on, which only the last vmem tells.
+        (SLOTS, 1.0, dict(weight=7 * ones, reset_mode="none", decay=256, frac_bits=7, v_init=HIGHEST - 1)),
+        (SLOTS, 1.0, dict(weight=-7 * ones, reset_mode="none", decay=256, frac_bits=7, v_init=-HIGHEST)),
     ]
     for n_steps, density, changes in cases:
         weight = tb.rng.integers(-7, 8, size=(3, 2))

@@ -20,7 +20,7 @@ from ...golden.resources import resources
 from ..board_errors import BoardError
 from ..hwh import divisors, hwh
 from ..lazy import load_build
-from ..netlist_check import check_netlist
+from ..netlist_check import check_digest, check_netlist
 from ..options import add_json, add_seed, positive
 from ..output import output_folder, print_json, whole_file, write_text
 from ..table import print_table
@@ -96,8 +96,9 @@ def run(args):
             raise UserError(f"--openxc7: the {design.board.title} is built without it")
         with suppress(hw.MissingTools):     # told when they are needed
             hw.find_openxc7(args.openxc7)
-    with output_folder(args.out) as folder:
-        build = hw.Build(design, folder / f"{design.name}.build", report=_say)
+    folder = Path(args.out)
+    build = hw.Build(design, folder / f"{design.name}.build", report=_say)
+    with output_folder(args.out), build.held():
         try:
             build.netlist  # noqa: B018
             simulated = None
@@ -136,11 +137,11 @@ def _command(args) -> str:
 
 
 def _simulate(build):
-    """Run the selftest on the netlist, unless it has passed on the same one, and return what ran it."""
+    """Run the selftest on the netlist, unless just that has passed before, and return what ran it."""
     stamp = build.folder / "simulation.stamp"
-    netlist = hashlib.sha256(build.netlist_path.read_bytes()).hexdigest()
+    digest = check_digest(build.netlist_path, build.design)
     passed = stamp.read_text().split("\n") if stamp.exists() else []
-    if passed[:1] == [netlist]:
+    if passed[:1] == [digest]:
         _say("run a small network on the netlist: it has passed")
         return passed[1]
     _say("run a small network on the netlist")
@@ -150,7 +151,7 @@ def _simulate(build):
     except BoardError as error:
         raise ToolError(f"{build.netlist_path}: a small network does not run on the netlist: {error}") from None
     _say(f"a small network runs bit for bit on the netlist ({simulated}): {time.monotonic() - begin:.0f} s")
-    write_text(stamp, f"{netlist}\n{simulated}")
+    write_text(stamp, f"{digest}\n{simulated}")
     return simulated
 
 

@@ -1,6 +1,7 @@
 """``lifarray report``: what a design takes of a board, and how fast it is."""
 
 import sys
+from pathlib import Path
 
 from ..lazy import load_build
 from ..options import add_json
@@ -24,31 +25,32 @@ def add_arguments(parser):
 def run(args):
     hw = load_build()
     design = make_design(args, hw)
-    status, timing = 0, None
-    with output_folder(args.out) as folder:
-        build = hw.Build(design, folder / f"{design.name}.build", report=lambda text: print(text, file=sys.stderr, flush=True))
+    build = hw.Build(design, Path(args.out) / f"{design.name}.build", report=lambda text: print(text, file=sys.stderr, flush=True))
+    with output_folder(args.out), build.held():
+        status, timing = 0, None
         try:
             build.netlist  # noqa: B018
             timing = build.timing
-            hw.check_budget(design.board, build.resources)
-            # A slower clock that was asked for is all that is needed.
-            needed = min(design.board.minimum_hz or 0, design.clock_hz)
-            if timing and timing.fmax_hz < needed:
-                raise hw.BuildError(f"{timing.fmax_hz / 1e6:.1f} MHz, must be {needed / 1e6:g}: {hw.describe_path(timing)}")
+            if timing:
+                build.check_timing()
         except hw.BuildError as error:
             print(f"lifarray: {error}", file=sys.stderr)
             status = 1
             if "netlist" not in vars(build):
                 return status
-    if args.json:
-        print_json({**build.manifest(), "critical_path": timing and timing.path})
+        if args.json:
+            print_json({**build.manifest(), "critical_path": timing and timing.path})
+        else:
+            _print(design, build.resources, timing)
         return status
-    lanes = f"{design.config.lanes} lanes, memory {design.memory}, {design.clock_hz / 1e6:g} MHz"
-    print(f"{design.board.title} ({design.board.part}), {lanes}\n")
-    print_table(RESOURCE_HEADINGS, resource_rows(design.board, build.resources))
+
+
+def _print(design, resources, timing):
+    clock = f"{design.clock_hz / 1e6:g} MHz"
+    print(f"{design.board.title} ({design.board.part}), {design.config.lanes} lanes, memory {design.memory}, {clock}\n")
+    print_table(RESOURCE_HEADINGS, resource_rows(design.board, resources))
     if timing is None:
-        print("\nclock: unknown before place and route (lifarray bitstream)")
+        print(f"\nclock: unknown before place and route of this netlist for {clock} with --seed {design.seed} (lifarray bitstream)")
     else:
         print(f"\nclock: {timing.fmax_hz / 1e6:.1f} MHz after place and route; critical path:\n")
         print_table(["module", "ns"], [[module or "(top)", delay] for module, delay in timing.path])
-    return status

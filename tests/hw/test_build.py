@@ -6,15 +6,20 @@ import stat
 import sys
 import time
 from contextlib import contextmanager
+from multiprocessing import get_context
+from types import SimpleNamespace
 
 import pytest
 
 from lifarray.golden.boards import BOARDS
+from lifarray.golden.config import CONFIGS
 from lifarray.golden.errors import UserError
-from lifarray.hw.build_step import run_step
+from lifarray.hw.build_step import is_done, run_step
 from lifarray.hw.netlist import Netlist, check_budget
 from lifarray.hw.timing import module_of, modules_of, read_timing
-from lifarray.hw.tools import CHIPDB, OPENXC7_TOOLS, BuildError, MissingTools, Tool, find_openxc7, pip_tool
+from lifarray.hw.tools import CHIPDB, DATABASE, OPENXC7_TOOLS, BuildError, MissingTools, Tool, find_openxc7, folders_below, pip_tool
+
+from ..openxc7 import lay_out
 
 UPPERCASE = "import sys; open(sys.argv[2], 'w').write(open(sys.argv[1]).read().upper()); print('done')"
 
@@ -47,6 +52,41 @@ def test_a_step_runs_only_when_something_changed(tmp_path):
     assert run(tmp_path, python(UPPERCASE, version="2"), ["in.txt", "out.txt"])
     assert run(tmp_path, python(UPPERCASE, version="2"), ["in.txt", "other.txt"])
     assert sorted(os.listdir(tmp_path)) == ["in.txt", "other.txt", "out.txt", "step.log", "step.stamp"]
+
+
+def test_what_a_step_has_run_on(tmp_path):
+    """As `report` asks, which has no tool at hand: other arguments, inputs or outputs are those of another run."""
+    (tmp_path / "in.txt").write_text("abc")
+    arguments = ["in.txt", "out.txt"]
+    assert not is_done(tmp_path, "step", arguments)
+    run(tmp_path, python(UPPERCASE), arguments)
+    assert is_done(tmp_path, "step", arguments)
+    assert not is_done(tmp_path, "step", [*arguments, "--seed"])
+    for name in arguments:
+        text = (tmp_path / name).read_text()
+        (tmp_path / name).write_text("another")
+        assert not is_done(tmp_path, "step", arguments)
+        (tmp_path / name).write_text(text)
+        assert is_done(tmp_path, "step", arguments)
+    (tmp_path / "step.stamp").write_text('{"digest": "of an older version", "outputs": {}}')
+    assert not is_done(tmp_path, "step", arguments)
+
+
+def test_a_file_system_without_hard_links(tmp_path, monkeypatch):
+    def no_links(*arguments, **options):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    (tmp_path / "in.txt").write_text("abc")
+    assert run(tmp_path, python(UPPERCASE), ["in.txt", "out.txt"])
+
+
+def test_a_tool_that_cannot_be_started(tmp_path):
+    script = tmp_path / "tool"
+    script.write_text("#!/nowhere/python\n")
+    script.chmod(stat.S_IRWXU)
+    with pytest.raises(BuildError, match="step cannot run .*tool: No such file"):
+        run(tmp_path, Tool((str(script),), "1"), [])
 
 
 def test_a_step_that_fails_leaves_no_file_and_says_its_last_lines(tmp_path):
@@ -105,6 +145,14 @@ def test_a_database_outside_the_build_is_an_input(tmp_path):
         assert not run(build, python("pass"), [argument], {"WHERE": database})
         (database / file).write_text("12")
         assert run(build, python("pass"), [argument], {"WHERE": database})
+    # Behind a link, too.
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (database / "zynq7" / "linked").symlink_to(elsewhere)
+    for change in ("1", "12"):
+        (elsewhere / "segbits.db").write_text(change)
+        assert run(build, python("pass"), ["$WHERE/zynq7"], {"WHERE": database})
+    assert not run(build, python("pass"), ["$WHERE/zynq7"], {"WHERE": database})
 
 
 def write_netlist(path, *cells):
@@ -199,26 +247,35 @@ def test_finding_openxc7(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     for name in ("CHIPDB_DIR", "ZYNQ7_CHIPDB", "CHIPDB", "PRJXRAY_DB_DIR"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(MissingTools, match=f"not on PATH: .*nextpnr-xilinx.*{CHIPDB}.*zynq7"):
+    with pytest.raises(MissingTools, match=f"not on PATH: .*nextpnr-xilinx.*{CHIPDB}.*{DATABASE}"):
         find_openxc7()
     with pytest.raises(UserError, match="no folder"):
         find_openxc7(tmp_path / "nothing")
-    tools = tmp_path / "tools"
-    (tools / "bin").mkdir(parents=True)
-    (tools / "db" / "zynq7").mkdir(parents=True)
-    (tools / "db" / CHIPDB).touch()
-    for name in OPENXC7_TOOLS:
-        (tools / "bin" / name).write_text("#!/bin/sh\n")
+    farm = lay_out(tmp_path, dict.fromkeys(OPENXC7_TOOLS, "#!/bin/sh\n"))
+    monkeypatch.chdir(tmp_path)
+    for folder in (farm, farm.name):
+        found = find_openxc7(folder)
+        assert found.database_dir == farm / "nextpnr-xilinx" / "share" / "nextpnr" / "external" / "prjxray-db"
+        assert found.chipdb_dir == farm / "chipdb"
+        assert found.tools["fasm2frames"].command == (str(farm / "prjxray" / "bin" / "fasm2frames"),)
+    monkeypatch.setenv("PATH", os.pathsep.join(str(farm / package / "bin") for package in ("prjxray", "nextpnr-xilinx")))
+    monkeypatch.setenv("CHIPDB_DIR", "openxc7/chipdb")
+    monkeypatch.setenv("PRJXRAY_DB_DIR", str(found.database_dir))
+    assert find_openxc7() == found
+    monkeypatch.setenv("PRJXRAY_DB_DIR", str(found.database_dir.parent / "nextpnr-xilinx-meta"))
+    with pytest.raises(MissingTools, match=f"not on PATH: the bit database {DATABASE}$"):
+        find_openxc7()
+    (farm / "prjxray" / "bin" / "xc7frames2bit").chmod(stat.S_IRUSR)
     with pytest.raises(MissingTools, match="xc7frames2bit$"):
-        find_openxc7(tools)     # none of them can be run
-    for name in OPENXC7_TOOLS:
-        (tools / "bin" / name).chmod(stat.S_IRWXU)
-    found = find_openxc7(tools)
-    assert (found.chipdb_dir, found.database_dir) == (tools / "db", tools / "db")
-    monkeypatch.setenv("PATH", str(tools / "bin"))
-    monkeypatch.setenv("CHIPDB_DIR", str(tools / "db"))
-    monkeypatch.setenv("PRJXRAY_DB_DIR", str(tools / "db"))
-    assert find_openxc7().tools["fasm2frames"].command == (str(tools / "bin" / "fasm2frames"),)
+        find_openxc7(farm)
+
+
+def test_folders_that_are_linked_in_a_circle(tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "up").symlink_to(tmp_path)
+    (tmp_path / "link").symlink_to("a")
+    (tmp_path / "nowhere").symlink_to("nothing")
+    assert list(folders_below(tmp_path)) == [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
 
 
 def test_pip_tools():
@@ -244,3 +301,88 @@ def test_pll():
     for clock_hz, choice in choices.items():
         with pytest.raises(UserError, match=choice):
             make_platform("ulx3s-85f", clock_hz)
+
+
+@pytest.fixture
+def build(tmp_path):
+    """A function that makes a `Build` of a ULX3S in one folder."""
+    pytest.importorskip("amaranth_boards")
+    from lifarray.hw.build import Build, Design
+
+    return lambda: Build(Design("ulx3s-85f", CONFIGS["small"].with_(local_pages=3), 25_000_000), tmp_path / "build")
+
+
+def hold(build, pipe):
+    with build.held():
+        pipe.send("held")
+        time.sleep(60)
+
+
+def test_one_build_at_a_time_in_a_folder(build):
+    pipe, other = get_context("fork").Pipe()
+    holder = get_context("fork").Process(target=hold, args=(build(), other))
+    holder.start()
+    assert pipe.recv() == "held"
+    with pytest.raises(UserError, match="another build works in .*build'"), build().held():
+        pass
+    holder.kill()       # a lock that outlives it would be left by a power cut, too
+    holder.join()
+    with build().held(), pytest.raises(UserError, match="another build works in"), build().held():
+        pass
+    with build().held():
+        pass
+
+
+def test_what_the_file_system_refuses_is_one_line(build, monkeypatch):
+    with pytest.raises(UserError, match="cannot go on: No space left on device: '.*build';"), build().held():
+        raise OSError(28, "No space left on device")
+    with pytest.raises(UserError, match="cannot go on: Read-only file system: 'a.log';"), build().held():
+        raise OSError(30, "Read-only file system", "a.log")
+    with pytest.raises(BrokenPipeError), build().held():
+        raise BrokenPipeError(32, "Broken pipe")
+
+    def no_locks(*arguments):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with build().held():
+        pass
+
+
+ROUTE = """
+import sys
+used = "".join(f"Info: {name}: 1/ 100 1%\\n" for name in ("TRELLIS_FF", "TRELLIS_COMB", "DP16KD", "MULT18X18D"))
+open("top.tim", "w").write(used + "Info: Max frequency for clock 'clk': 30.00 MHz (PASS at 25.00 MHz)\\n")
+open("top.config", "w").write("config")
+"""
+COPY = """
+import sys
+options = dict(zip(sys.argv, sys.argv[1:]))
+open(options.get("--bit") or options["--textcfg"], "w").write(open(options["--input"]).read())
+"""
+
+
+@pytest.mark.parametrize("unpack", ["import sys; sys.exit('cannot parse it')", COPY + "open(options['--textcfg'], 'a').write('more')"])
+def test_a_bitstream_that_does_not_unpack_goes(build, unpack, monkeypatch):
+    def routed():
+        made = build()
+        made.folder.mkdir(exist_ok=True)
+        (made.folder / "top.json").write_text("{}")
+        commands = [["nextpnr-ecp5", "--json", "top.json", "--log", "top.tim"], ["ecppack", "--input", "top.config", "--bit", "top.bit"]]
+        made._plan, made._available = (SimpleNamespace(files={"top.il": ""}), commands), {"top.json"}
+        made.netlist = made.netlist_path.read_text()
+        return made
+
+    from lifarray.hw.build import Design
+
+    monkeypatch.setattr(Design, "top", "top")
+    tools = {"nextpnr-ecp5": python(ROUTE), "ecppack": python(COPY), "ecpunpack": python(unpack, version="bad")}
+    monkeypatch.setattr("lifarray.hw.build.pip_tool", tools.__getitem__)
+    bad = routed()
+    with pytest.raises(BuildError):
+        bad.place_and_route()
+    assert not bad.bitstream_path.exists()
+    tools["ecpunpack"] = python(COPY)
+    good = routed()
+    assert good.place_and_route().fmax_hz == 30e6
+    assert good.bitstream_path.read_text() == "config"

@@ -141,4 +141,4 @@ def test_a_small_network_on_the_netlist_of_a_pynq_z2(local_pages, tmp_path):
 def test_the_usual_ulx3s_reaches_its_clock(tmp_path):
     board = BOARDS["ulx3s-85f"]
     build = Build(Design("ulx3s-85f", CONFIGS[board.config].with_(local_pages=board.local_pages), board.clock_hz), tmp_path)
-    assert build.place_and_route().fmax_hz >= board.minimum_hz
+    assert build.place_and_route().fmax_hz >= board.clock_hz
