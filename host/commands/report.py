@@ -18,7 +18,8 @@ EXAMPLES = """\
 
 def add_arguments(parser):
     add_design(parser)
-    parser.add_argument("--out", metavar="DIR", default="bitstreams", help="where `lifarray bitstream` works (default: %(default)s)")
+    which = "where `lifarray bitstream` works; a netlist that is not there is made, in minutes (default: %(default)s)"
+    parser.add_argument("--out", metavar="DIR", default="bitstreams", help=which)
     add_json(parser)
 
 
