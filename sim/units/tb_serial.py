@@ -203,7 +203,7 @@ async def disturb(line, rng, kind, good):
         await line.pulse()
     elif kind == "unstopped":
         # Neither the first byte nor the last, which other frames have too, nor one of ones.
-        for _ in range(4):
+        for _ in range(4 if len(good) < 100 else 1):
             line.drift()  # which decides whether the rest of the zero is taken for a start bit
             await line.send(good, int(rng.choice([i for i in range(1, len(good) - 1) if good[i] != 0xFF])))
     elif kind == "bytes":
