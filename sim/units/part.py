@@ -20,7 +20,7 @@ from .units import UNITS
 
 settings = json.loads(os.environ.get("LIFARRAY_UNIT", '{"seed": 0, "count": 10}'))
 
-TIMEOUT_CYCLES = 220_000 + 20_000 * settings["count"]
+TIMEOUT_CYCLES = 300_000 + 20_000 * settings["count"]
 
 
 class Fields:
