@@ -311,7 +311,7 @@ def test_over_budget(call, monkeypatch):
     [
         (("--board", "ulx3s-85f", "--memory", "ddr"), "the ULX3S with an LFE5U-85F has local"),
         (("--board", "pynq-z2", "--local-pages", "8"), "only a local memory has pages"),
-        (("--board", "pynq-z2", "--clock-mhz", "97"), "97000000"),
+        (("--board", "pynq-z2", "--clock-mhz", "97"), "a clock of 97 MHz"),
         (("--board", "pynq-z2", "--memory", "local", "--local-pages", "120"), "room for 119 at most"),
         (("--board", "ulx3s-85f", "--local-pages", "89"), "room for 88 at most"),
         (("--board", "ulx3s-85f", "--network-size", "784-784-784"), "with its pages of local memory for a network of 784-784-784 fits the ULX3S"),

@@ -16,6 +16,7 @@ HAS_ICARUS = runner.icarus_of_system() is not None
 needs_icarus = pytest.mark.skipif(not HAS_ICARUS, reason="Icarus Verilog is not installed")
 
 
+@pytest.mark.timeout(1800)     # minutes on Icarus, and many of them where a machine is busy
 def test_small_cores_cover_every_bin(seed):
     """All tests on the small cores, and what they hit between them: by default with a seed that misses nothing by chance."""
     hits = Counter()
