@@ -17,6 +17,8 @@ from lifarray.sim.ddr import DdrTiming
 DEMO = Path(golden.__file__).parent / "pretrained" / "demo.lif"
 SMALL = CoreConfig(lanes=8, fire_units=2)
 
+needs_icarus = pytest.mark.skipif(runner.icarus_of_system() is None, reason="Icarus Verilog is not installed")
+
 
 def demo_job(n_samples):
     network = Network.load(DEMO)
@@ -36,7 +38,7 @@ def test_demo_network_on_verilator():
     assert events == sum(n * result.events for n, result in zip(tiles, network.run(spikes)))
 
 
-@pytest.mark.skipif(runner.icarus_of_system() is None, reason="Icarus Verilog is not installed")
+@needs_icarus
 def test_demo_network_on_icarus():
     network, spikes = demo_job(1)
     spikes[:, 12:] = False  # Icarus runs some thousand cycles a second
@@ -45,7 +47,7 @@ def test_demo_network_on_icarus():
     assert count_mismatches(network, spikes, simulation) == 0
 
 
-@pytest.mark.skipif(runner.icarus_of_system() is None, reason="Icarus Verilog is not installed")
+@needs_icarus
 def test_loaded_weights_and_waves_on_icarus(tmp_path):
     """What nobody has given a value yet is unknown in Icarus: nothing of it may reach what is counted."""
     network, spikes = dense_job()
