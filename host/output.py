@@ -11,7 +11,7 @@ __all__ = ["output_folder", "print_json", "require_writable", "whole_file", "wri
 
 
 @contextmanager
-def output_folder(path):
+def output_folder(path, option="--out"):
     """The folder for a command's files, made (with its parents) before the work that fills it.
 
     If the work fails, the folders that were made for it and are still empty are removed again.
@@ -22,7 +22,7 @@ def output_folder(path):
         It cannot be made or written to.
     """
     if not str(path):
-        raise cannot_write(path, "a folder without a name")
+        raise cannot_write(path, "a folder without a name", option)
     folder = Path(path)
     made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     try:
@@ -31,7 +31,7 @@ def output_folder(path):
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise cannot_write(folder, error) from None
+        raise cannot_write(folder, error, option) from None
     try:
         yield folder
     except BaseException:

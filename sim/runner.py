@@ -382,35 +382,32 @@ def run(
         plusargs.append(f"+dumpfile_path={work_dir / 'dump.fst'}")      # not into the build: others may run it too
 
     failure, results = None, work_dir / "results.xml"
-    shown = contextlib.ExitStack()
-    tick = shown.enter_context(elapsed("simulating", quiet=not progress))
+    with elapsed("simulating", quiet=not progress) as tick:
 
-    def check():
-        if stop is not None and stop.is_set():
-            raise RuntimeError("stopped")
-        tick(_running_test(log) if progress else None)
+        def check():
+            if stop is not None and stop.is_set():
+                raise RuntimeError("stopped")
+            tick(_running_test(log) if progress else None)
 
-    try:
-        _runner(simulator, on_wait=check).test(
-            test_module=test_module,
-            hdl_toplevel=TOP,
-            hdl_toplevel_lang="verilog",
-            build_dir=build_dir,
-            test_dir=work_dir,
-            results_xml=str(results),
-            extra_env=env or {},
-            plusargs=plusargs,
-            test_filter=rf"\.({'|'.join(tests)})$" if tests else None,
-            waves=waves is not None,
-            log_file=log,
-            timescale=None if simulator.name == "verilator" else ("1ns", "1ps"),
-        )
-    except SystemExit:
-        pass        # under pytest, cocotb exits where a test failed
-    except RuntimeError as error:
-        failure = str(error)
-    finally:
-        shown.close()
+        try:
+            _runner(simulator, on_wait=check).test(
+                test_module=test_module,
+                hdl_toplevel=TOP,
+                hdl_toplevel_lang="verilog",
+                build_dir=build_dir,
+                test_dir=work_dir,
+                results_xml=str(results),
+                extra_env=env or {},
+                plusargs=plusargs,
+                test_filter=rf"\.({'|'.join(tests)})$" if tests else None,
+                waves=waves is not None,
+                log_file=log,
+                timescale=None if simulator.name == "verilator" else ("1ns", "1ps"),
+            )
+        except SystemExit:
+            pass        # under pytest, cocotb exits where a test failed
+        except RuntimeError as error:
+            failure = str(error)
     if failure is None:
         try:
             n_tests, n_failed = get_results(results)

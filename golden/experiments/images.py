@@ -38,7 +38,7 @@ def snn_autoencoder(parameters, context) -> Result:
 
     Figures: "float", "int8", "int4" (each "mse" against the pixels), "spike_mse" (against the input
     spikes, float network), "train" ("mse", "spike_mse"), "hidden" (spikes a step), "curve".
-    Arrays: "encoder", "decoder", "shown" (spike counts of the first test images).
+    Weights: "encoder", "decoder". Shown: spike counts of the first test images.
     """
     recipe = autoencoder_recipe(parameters)
     run = Run(recipe, parameters["seed"], context.data_dir, context.checkpoint, resume=True, log=context.log)
@@ -56,7 +56,7 @@ def snn_autoencoder(parameters, context) -> Result:
         )  # fmt: skip
         counts = evaluate.synthesize(network, test, np.random.default_rng(EVALUATION_SEED))
         figures[f"int{bits}"] = {"mse": float(evaluate.image_mse(counts, test).mean())}
-    return Result(figures, {"encoder": weights[0], "decoder": weights[1], "shown": shown})
+    return Result(figures, shown, {"encoder": weights[0], "decoder": weights[1]})
 
 
 def _score_float(weights, recipe, images):
@@ -83,7 +83,7 @@ def ann_autoencoder(parameters, context) -> Result:
 
     Parameters: "dataset", "hidden", "optimizer", "learning_rate", "falling", "epochs", "batch",
     "weight_decay", "n_train", "n_validation", "n_test", "seed".
-    Figures: "mse" (test), "validation" (mse), "curve". Arrays: "w1", "b1", "w2", "b2", "shown".
+    Figures: "mse" (test), "validation" (mse), "curve". Weights: "w1", "b1", "w2", "b2". Shown: the first test images.
     """
     p = parameters
     rng = np.random.default_rng(p["seed"])
@@ -114,8 +114,8 @@ def ann_autoencoder(parameters, context) -> Result:
             for i, part in enumerate(np.array_split(at["mse"], points))
         ]
         figures = {name: _ann_mse(network, images) for name, images in (("mse", test), ("validation", validation))}
-    arrays = dict(zip(("w1", "b1", "w2", "b2"), network, strict=True))
-    return Result({**figures, "curve": curve}, {**arrays, "shown": ann.forward(network, test[:N_SHOWN])[1]})
+    shown = ann.forward(network, test[:N_SHOWN])[1].astype(np.float16)
+    return Result({**figures, "curve": curve}, shown, dict(zip(("w1", "b1", "w2", "b2"), network, strict=True)))
 
 
 def _ann_mse(network, images):
@@ -128,6 +128,6 @@ def pca(parameters, context) -> Result:
     train = pixels(parameters["dataset"], "train", context.data_dir)[: parameters["n_train"]]
     test = pixels(parameters["dataset"], "test", context.data_dir)[: parameters.get("n_test") or None]
     made = ann.Pca(train, parameters["components"]).reconstruct(test)
-    return Result({"mse": float(evaluate.image_mse(made, test).mean())}, {"shown": made[:N_SHOWN].astype(np.float32)})
+    return Result({"mse": float(evaluate.image_mse(made, test).mean())}, made[:N_SHOWN].astype(np.float16))
 
 

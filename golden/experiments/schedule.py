@@ -23,8 +23,26 @@ def with_needs(tasks) -> list:
     return list(ordered.values())
 
 
+def left(tasks, folder) -> list:
+    """Those of ``tasks`` that must run, in their order, as pairs (task, whether it is for its weights' sake alone).
+
+    Parameters
+    ----------
+    tasks : list of Task
+        What is needed first, as `with_needs` gives them.
+    folder : path
+    """
+    wanted, found = set(), []
+    for task in reversed(tasks):
+        for_weights = task.key in wanted and task.is_done(folder)
+        if not task.has_weights(folder) if for_weights else not task.is_done(folder):
+            found.append((task, for_weights))
+            wanted.update(needed.key for needed in task.needs)
+    return found[::-1]
+
+
 def run_tasks(tasks, folder, data_dir=None, jobs=1, scheduler=None, log=print):
-    """Run all tasks whose results are not in ``folder`` yet.
+    """Run all tasks whose results are not in ``folder`` yet, and those done whose weights they need and are gone.
 
     Parameters
     ----------
@@ -40,38 +58,41 @@ def run_tasks(tasks, folder, data_dir=None, jobs=1, scheduler=None, log=print):
     """
     folder, data_dir = str(folder), None if data_dir is None else str(data_dir)
     ordered = with_needs(tasks)
-    left = [task for task in ordered if not task.is_done(folder)]
-    if len(left) < len(ordered):
-        log(f"{len(ordered) - len(left)} of {len(ordered)} tasks are done already")
-    if not left:
+    work = left(ordered, folder)
+    if done := sum(task.is_done(folder) for task in ordered):
+        log(f"{done} of {len(ordered)} tasks are done already")
+    if again := sum(for_weights for _, for_weights in work):
+        log(f"{again} of these run again, because others start from their weights, which are not here")
+    if not work:
         return
     if scheduler:
-        finished = _on_cluster(left, folder, data_dir, scheduler)
+        finished = _on_cluster(work, folder, data_dir, scheduler)
     elif jobs > 1:
-        finished = _on_processes(left, folder, data_dir, jobs)
+        finished = _on_processes(work, folder, data_dir, jobs)
     else:
-        finished = _here(left, folder, data_dir, log)
+        finished = _here(work, folder, data_dir, log)
     started = time.time()
-    for number, key in enumerate(progress(finished, "tasks", total=len(left)), 1):
-        log(f"{number} of {len(left)} after {time.time() - started:.0f} s: {key}")
+    for number, key in enumerate(progress(finished, "tasks", total=len(work)), 1):
+        log(f"{number} of {len(work)} after {time.time() - started:.0f} s: {key}")
 
 
-def _here(left, folder, data_dir, log):
-    for task in left:
-        yield run_task(task, folder, data_dir, log)
+def _here(work, folder, data_dir, log):
+    for task, for_weights in work:
+        yield run_task(task, folder, data_dir, log, for_weights)
 
 
-def _on_processes(left, folder, data_dir, jobs):
+def _on_processes(work, folder, data_dir, jobs):
     # Spawned, not forked: BLAS has threads, which a fork does not carry over.
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        waiting, running = list(left), {}
-        open_keys = {task.key for task in left}
+        waiting, running = list(work), {}
+        open_keys = {task.key for task, _ in work}
         try:
             while waiting or running:
-                for task in list(waiting):
+                for pair in list(waiting):
+                    task, for_weights = pair
                     if not any(needed.key in open_keys for needed in task.needs):
-                        waiting.remove(task)
-                        running[pool.submit(run_task, task, folder, data_dir)] = task.key
+                        waiting.remove(pair)
+                        running[pool.submit(run_task, task, folder, data_dir, for_weights=for_weights)] = task.key
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
                     open_keys.discard(running.pop(future))
@@ -81,7 +102,7 @@ def _on_processes(left, folder, data_dir, jobs):
             raise
 
 
-def _on_cluster(left, folder, data_dir, address):
+def _on_cluster(work, folder, data_dir, address):
     try:
         from dask.distributed import Client, as_completed
     except ImportError:
@@ -92,13 +113,13 @@ def _on_cluster(left, folder, data_dir, address):
         raise UserError(f"no Dask scheduler at {address!r} ({error}): start one with dask-scheduler, or leave out --scheduler") from None
     with client:
         futures = {}
-        for task in left:
+        for task, for_weights in work:
             # A future among the arguments makes Dask wait for it.
             after = [futures[needed.key] for needed in task.needs if needed.key in futures]
-            futures[task.key] = client.submit(_run_after, task, folder, data_dir, after, key=task.key)
+            futures[task.key] = client.submit(_run_after, task, folder, data_dir, for_weights, after, key=task.key)
         for future in as_completed(list(futures.values())):
             yield future.result()
 
 
-def _run_after(task, folder, data_dir, after):
-    return run_task(task, folder, data_dir)
+def _run_after(task, folder, data_dir, for_weights, after):
+    return run_task(task, folder, data_dir, for_weights=for_weights)

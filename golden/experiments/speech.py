@@ -41,12 +41,12 @@ def snn_audiocoder(parameters, context) -> Result:
     """Train an audiocoder for a spiking autoencoder (``needs[0]``); score on the test set or the speaker left out.
 
     Figures: "float", "int8", "int4" (each "mse", "n", of dataset A also "accuracy"), "validation" (of
-    int8), "curve". Arrays: "audiocoder1", "audiocoder2", "decoder", "shown" (spike counts, five
-    utterances a digit).
+    int8), "curve". Weights: "audiocoder1", "audiocoder2", "decoder". Shown: spike counts of five
+    utterances a digit.
     """
     recipe = audio_recipe(parameters)
     run = Run(recipe, parameters["seed"], context.data_dir, context.checkpoint, resume=True, log=context.log)
-    autoencoder = context.needs[0].arrays
+    autoencoder = context.needs[0]
     trained = train_audiocoder(run, recipe, *utterances(run, recipe), autoencoder["encoder"], autoencoder["decoder"])
     rates, labels = test_speech(recipe.front_end, context.data_dir, recipe.leave_out)
     counts = float_counts(
@@ -60,8 +60,8 @@ def snn_audiocoder(parameters, context) -> Result:
             figures["validation"] = score_speech(
                 network, trained.pairs, *trained.speech.validation, np.random.default_rng(EVALUATION_SEED)
             )
-    arrays = dict(zip(("audiocoder1", "audiocoder2", "decoder"), trained.weights, strict=True))
-    return Result(figures, {**arrays, "shown": counts[_shown(labels)].astype(np.uint8)})
+    weights = dict(zip(("audiocoder1", "audiocoder2", "decoder"), trained.weights, strict=True))
+    return Result(figures, counts[_shown(labels)].astype(np.uint8), weights)
 
 
 def ann_audiocoder(parameters, context) -> Result:
@@ -70,7 +70,7 @@ def ann_audiocoder(parameters, context) -> Result:
     Parameters: "hidden", "optimizer", "learning_rate", "falling", "epochs", "batch", "weight_decay",
     "pairing", "bits" (of the hidden vectors; 0: full precision), "seed", perhaps "n_recordings".
     Figures: "mse", of dataset A also "accuracy"; "rounded", the same with what the audiocoder makes
-    rounded to the bits as well; "validation"; "curve". Arrays: "shown".
+    rounded to the bits as well; "validation"; "curve".
     """
     p = parameters
     front_end = FrontEnd()
@@ -85,7 +85,7 @@ def ann_audiocoder(parameters, context) -> Result:
     test_rates, test_labels = test_speech(front_end, context.data_dir)
 
     pairs = Pairs.make(p["pairing"], *datasets.mnist("train", context.data_dir), digits, rng)
-    autoencoder = [context.needs[0].arrays[name] for name in ("w1", "b1", "w2", "b2")]
+    autoencoder = [context.needs[0][name] for name in ("w1", "b1", "w2", "b2")]
     vectors = ann.forward(autoencoder, pairs.images.reshape(len(pairs.images), -1) / np.float32(255))[0]
     highest = float(vectors.max()) or 1.0
     if p["bits"]:
@@ -102,11 +102,10 @@ def ann_audiocoder(parameters, context) -> Result:
             ann.train_epoch(
                 network, lambda m: rates[m], lambda m: vectors[pairs.of_utterance[m]], len(rates), optimizer, steps, p["batch"], rng
             )
-            figures, _ = _score_ann(network, autoencoder, p, highest, test_rates, test_labels, pairs)
+            figures = _score_ann(network, autoencoder, p, highest, test_rates, test_labels, pairs)
             curve.append({"epoch": epoch + 1, "mse": figures["mse"]})
-        figures, made = _score_ann(network, autoencoder, p, highest, test_rates, test_labels, pairs)
-        figures["validation"], _ = _score_ann(network, autoencoder, p, highest, *held_back, pairs)
-    return Result({**figures, "curve": curve}, {"shown": made[_shown(test_labels)].astype(np.float32)})
+        figures["validation"] = _score_ann(network, autoencoder, p, highest, *held_back, pairs)
+    return Result({**figures, "curve": curve})
 
 
 def _score_ann(network, autoencoder, p, highest, rates, labels, pairs):
@@ -117,7 +116,7 @@ def _score_ann(network, autoencoder, p, highest, rates, labels, pairs):
     if p["bits"]:
         rounded = ann.quantize_levels(np.nan_to_num(hidden), p["bits"], highest)
         figures["rounded"] = _score(rounded @ w2 + b2, labels, pairs, p["pairing"])
-    return figures, made
+    return figures
 
 
 def _score(images, labels, pairs, pairing):

@@ -191,7 +191,7 @@ def _show_anns(r, fast):
         task = r.tuned(t[name]) if name == "adam" else t[name][0]
         found = task and r.one(task)
         if found:
-            shown.append((label, found.arrays["shown"]))
+            shown.append((label, found.shown))
     panels = [Panel("A: while training", "epoch", "MSE", curves), Images("B: regenerated test images", shown)]
     return Figure(panels, HEADINGS, _mnist_rows(r, fast), ["The learning rate of each ANN is the best of four on validation images."])
 
@@ -239,7 +239,7 @@ def _show_fashion(r, fast):
         for kind in ("paper", "best"):
             found = r.one(t[kind, hidden][0])
             if found:
-                shown.append((f"SNN, {hidden}, {kind}", found.arrays["shown"]))
+                shown.append((f"SNN, {hidden}, {kind}", found.shown))
     panels = [Panel("A: while training", "epoch", "MSE", curves), Images("B: regenerated test images", shown)]
     return Figure(panels, HEADINGS, _fashion_rows(r, fast), [FASHION_NOTE])
 
@@ -325,7 +325,7 @@ def _show_audio(r, fast):
         for pairing in "AB":
             found = r.one(t[kind, pairing][0])
             if found:
-                shown = found.arrays["shown"]
+                shown = found.shown
                 rows = [(str(i + 1), shown[i :: len(shown) // 10]) for i in range(len(shown) // 10)]
                 panels.append(Images(f"B: dataset {pairing}, {kind}", rows))
     kinds = (("the paper's rule", "paper"), ("through the decoder", "best"), ("augmented", "augmented"))

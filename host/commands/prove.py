@@ -88,5 +88,5 @@ def _work_folder(path):
             shutil.rmtree(folder)
             raise
     else:
-        with output_folder(path) as folder:
+        with output_folder(path, "--work") as folder:
             yield folder.resolve()

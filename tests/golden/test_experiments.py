@@ -41,7 +41,8 @@ def counted(monkeypatch):
 
     def add(parameters, context):
         ran.append(parameters["name"])
-        return Result({"sum": parameters["value"] + sum(r.figures["sum"] for r in context.needs)}, {"x": np.arange(3)})
+        total = parameters["value"] + sum(int(weights["sum"]) for weights in context.needs)
+        return Result({"sum": total}, np.arange(3), {"sum": np.array(total)})
 
     monkeypatch.setattr(tasks, "kinds", lambda: {"add": add})
     return ran
@@ -67,19 +68,39 @@ def test_needs_come_first_and_nothing_runs_twice(counted, tmp_path):
     schedule.run_tasks([third, second], tmp_path, log=silent)
     assert counted == ["first", "second", "third"]
     assert tasks.load_result(third, tmp_path).figures == {"sum": 112}
-    np.testing.assert_array_equal(tasks.load_result(third, tmp_path).arrays["x"], [0, 1, 2])
+    np.testing.assert_array_equal(tasks.load_result(third, tmp_path).shown, [0, 1, 2])
     said = []
     schedule.run_tasks([third], tmp_path, log=said.append)
     assert counted == ["first", "second", "third"] and said == ["3 of 3 tasks are done already"]
 
 
-def test_a_damaged_result_is_told_not_used(counted, tmp_path):
+def test_figures_whose_weights_are_gone_are_made_again_only_for_those_who_start_from_them(counted, tmp_path):
+    first = Task("add", {"name": "first", "value": 1})
+    second = Task("add", {"name": "second", "value": 10}, (first,))
+    other = Task("add", {"name": "other", "value": 5})
+    schedule.run_tasks([second, other], tmp_path, log=silent)
+    for path in tmp_path.glob("*.weights.npz"):
+        path.unlink()
+    counted.clear()
+    said = []
+    schedule.run_tasks([second, other], tmp_path, log=said.append)
+    assert not counted and said == ["3 of 3 tasks are done already"]
+    third = Task("add", {"name": "third", "value": 100}, (second,))
+    assert schedule.left([first, second, other, third], tmp_path) == [(first, True), (second, True), (third, False)]
+    schedule.run_tasks([third, other], tmp_path, log=said.append)
+    assert counted == ["first", "second", "third"] and tasks.load_result(third, tmp_path).figures == {"sum": 111}
+    assert said[1:3] == ["3 of 4 tasks are done already", "2 of these run again, because others start from their weights, which are not here"]
+
+
+@pytest.mark.parametrize("load, name", ((tasks.load_result, "{}.npz"), (tasks.load_result, "{}.json"), (tasks.load_weights, "{}.weights.npz")))
+def test_a_damaged_result_is_told_not_used(load, name, counted, tmp_path):
     task = Task("add", {"name": "x", "value": 1})
     tasks.run_task(task, tmp_path)
-    array_file = tmp_path / f"{task.key}.npz"
-    array_file.write_bytes(array_file.read_bytes()[:50])
-    with pytest.raises(UserError, match="cannot be read.*remove it, and call again"):
-        tasks.load_result(task, tmp_path)
+    load(task, tmp_path)
+    damaged = tmp_path / name.format(task.key)
+    damaged.write_bytes(damaged.read_bytes()[:50])
+    with pytest.raises(UserError, match=f"{damaged.name}' cannot be read.*remove it, and call again"):
+        load(task, tmp_path)
 
 
 def test_a_task_stopped_after_an_epoch_ends_with_the_same_bits(tmp_path, data_dir):
@@ -100,8 +121,10 @@ def test_a_task_stopped_after_an_epoch_ends_with_the_same_bits(tmp_path, data_di
     assert len(said) == 1 and "epoch 2/2" in said[0]
     one, two = (tasks.load_result(task, tmp_path / name) for name in ("whole", "stopped"))
     assert one.figures == two.figures and len(one.figures["curve"]) == 8
-    for name in ("encoder", "decoder", "shown"):
-        np.testing.assert_array_equal(one.arrays[name], two.arrays[name])
+    np.testing.assert_array_equal(one.shown, two.shown)
+    one, two = (tasks.load_weights(task, tmp_path / name) for name in ("whole", "stopped"))
+    for name in ("encoder", "decoder"):
+        np.testing.assert_array_equal(one[name], two[name])
     assert not list((tmp_path / "stopped").glob("*.checkpoint")) and not list((tmp_path / "stopped").glob(".*"))
 
 
@@ -199,7 +222,7 @@ def test_spreads_leave_out_what_is_missing():
 
 def test_an_anns_learning_rate_is_chosen_on_validation_images(counted, tmp_path, monkeypatch):
     rates = {0.1: {"validation": 0.3, "mse": 0.1}, 0.2: {"validation": 0.2, "mse": 0.4}, 0.3: {"validation": None, "mse": None}}
-    monkeypatch.setattr(tasks, "kinds", lambda: {"ann": lambda p, context: Result(rates[p["learning_rate"]], {})})
+    monkeypatch.setattr(tasks, "kinds", lambda: {"ann": lambda p, context: Result(rates[p["learning_rate"]])})
     work = [Task("ann", {"learning_rate": rate}) for rate in rates]
     for task in work:
         tasks.run_task(task, tmp_path)

@@ -58,7 +58,7 @@ def test_a_page_of_all_leaves_out_what_was_not_run(tiny_target, monkeypatch, tmp
     folder = tmp_path / "tasks"
     folder.mkdir()
     for task in targets.TARGETS["fig3"].tasks(False, None):
-        _save(task, folder, Result({"float": {"mse": 0.1}}, {}), 1.0)
+        _save(task, folder, Result({"float": {"mse": 0.1}}), 1.0)
     assert main(["reproduce", "all", "--report", "--out", str(tmp_path), "--data-dir", str(data_dir)]) == 0
     page = (tmp_path / "results.md").read_text()
     assert "A tiny figure" in page and "2 seeds" in page

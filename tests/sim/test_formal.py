@@ -134,6 +134,12 @@ def test_command_names_the_trace(capsys, tmp_path, monkeypatch):
     assert str(tmp_path / "lif-narrow.vcd") in capsys.readouterr().out
 
 
+def test_a_place_that_cannot_be_written_to_names_the_option(capsys, tmp_path):
+    (tmp_path / "file").touch()
+    assert cli.main(["prove", "lif-narrow", "--work", str(tmp_path / "file")]) == 2
+    assert "choose another place with --work" in capsys.readouterr().err
+
+
 def test_unknown_proof_is_refused():
     with pytest.raises(UserError, match="no proof is called 'nonsense'"):
         formal.select(["nonsense"])
