@@ -58,7 +58,7 @@ class SimulatedBoard:
         if not self.config.local_pages:
             top = BoardTop(self.config, MEMORY_BYTES, core=top)
             sources.append(STORAGE)
-        optimize = NETLIST_OPTIMIZE if netlist else "-O2"
+        optimize = NETLIST_OPTIMIZE if netlist else runner.OPTIMIZE
         build_dir = runner.build(verilog(top or LocalCore(self.config)), found, sources=sources, progress=True, optimize=optimize)
         self._simulator = SimulatorProcess(build_dir, found, "lifarray.sim.board_bench")
         self.folder = self._simulator.folder

@@ -45,7 +45,7 @@ class SimulatedPort:
         port = cls.__new__(cls)
         found = runner.find_simulator(simulator)
         top = verilog(SerialNetlist(netlist))
-        port._open(found, runner.build(top, found, sources=[netlist.verilog], progress=True, optimize="-O1"), cycles_per_bit)
+        port._open(found, runner.build(top, found, sources=[netlist.verilog], progress=True), cycles_per_bit)
         return port
 
     def _open(self, simulator, build_dir, cycles_per_bit):

@@ -168,7 +168,7 @@ def run_unit_bench(unit: str, seed: int, *, simulator=None, count=10, waves=None
     found.check_waves(waves)
     names = list(UNITS) if unit == ALL else [unit]
     # The benches in Python take longer than the model: its compiler should be quick.
-    build_dir = runner.build(_verilog(tuple(names)), found, waves=waves is not None, progress=True, optimize="-O1")
+    build_dir = runner.build(_verilog(tuple(names)), found, waves=waves is not None, progress=True)
     try:
         run_built(build_dir, found, names, seed, count, waves)
     except ToolError as error:
