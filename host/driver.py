@@ -9,11 +9,10 @@
 """
 
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Real
 from os import PathLike
-from threading import Lock, get_ident
+from threading import RLock
 from time import perf_counter
 
 import numpy as np
@@ -139,8 +138,7 @@ class LifArray:
             raise UserError(f"config = {config!r}: give a CoreConfig, or the name of one: {', '.join(CONFIGS)}")
         self._device = open_device(device, bitstream=bitstream, config=config, simulator=simulator, clock_hz=clock_hz, lock_file=lock_file, port=port)
         self._weights = self._rasters = None
-        self._lock = Lock()
-        self._owner = None
+        self._lock = RLock()
         self._n_passes = n_passes
         self.counters = {}
         self.seconds = {}
@@ -219,15 +217,14 @@ class LifArray:
                 self._unload()
                 raise
 
-    @contextmanager
     def _alone(self):
-        """One caller at a time has the core; other threads wait."""
-        if self._lock.locked() and self._owner == get_ident():
+        """The lock: one caller at a time has the core; other threads wait.
+
+        Entered by the callers themselves: between what is written in Python and the lock, Ctrl-C could leave it locked.
+        """
+        if self._lock._is_owned():      # as threading.Condition asks
             raise UserError("what makes the rates or the audio of a run called the LifArray that runs them: use another one for that")
-        with self._lock:
-            self._owner = get_ident()
-            yield
-            self._owner = None
+        return self._lock
 
     def _unload(self):
         parts = self._rasters, self._weights

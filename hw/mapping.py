@@ -1,5 +1,9 @@
-"""How large a core is on an FPGA of the 7 series, as yosys maps it."""
+"""How large a core is on an FPGA of the 7 series, as yosys maps it.
 
+``python -m lifarray.hw.mapping`` measures the cores anew to which the formulas of `lifarray.golden.resources` are fitted.
+"""
+
+import json
 import subprocess
 import sys
 import tempfile
@@ -10,7 +14,9 @@ from amaranth.back.rtlil import convert
 
 from lifarray.golden.config import CoreConfig
 from lifarray.golden.errors import ToolError, need
-from lifarray.golden.resources import Resources
+from lifarray.golden.files import whole_file
+from lifarray.golden.progress import progress
+from lifarray.golden.resources import MAPPED, Resources
 
 from .core import LifCore
 from .netlist import Netlist
@@ -41,3 +47,17 @@ def map_core(config: CoreConfig) -> Resources:
             raise ToolError(f"yosys failed on {config}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
         found = Netlist(folder / "core.json", "core").resources(PART)
     return Resources(lut=found["LUT"], ff=found["FF"], bram=found["block RAM"], dsp=found["DSP"])
+
+
+def renew():
+    """Map the cores of `MAPPED` anew, each in minutes; the file is written after each."""
+    cores = json.loads(MAPPED.read_text())
+    for core in progress(cores, "cores"):
+        found = map_core(CoreConfig(**core["config"]))
+        core.update({"LUT": found.lut, "FF": found.ff, "block RAM": found.bram, "DSP": found.dsp})
+        with whole_file(MAPPED) as part:
+            part.write_text(json.dumps(cores, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    renew()
