@@ -78,7 +78,7 @@ BOARDS = {
         page_rams=2,
         config="small",
         capacity=_LFE5U_85F,
-        # Measured with the configuration "small", serial line and local memory included.
+        # Rough: with serial line and local memory "small" takes 2.0 times its LUT6, its like of 192 lanes 3.3 times.
         lut_ratio=2.2,
     ),
 }

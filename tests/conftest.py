@@ -22,6 +22,11 @@ def pytest_report_header(config):
     return f"seed of the benches: {config.getoption('--seed')} (another: --seed N)"
 
 
+def pytest_collection_modifyitems(items):
+    """What may take longest begins first, or it would go on alone when all else is done."""
+    items.sort(key=lambda item: -max((mark.args[0] for mark in item.iter_markers("timeout")), default=0))
+
+
 @pytest.fixture(scope="session")
 def seed(request):
     """The one number from which all benches draw."""

@@ -349,7 +349,7 @@ def test_the_choice_fits_the_board(monkeypatch):
     assert shares["LUT"] <= 0.85
     assert shares["block RAM"] + chosen.local_pages * ulx3s.page_rams / ulx3s.capacity["block RAM"] <= 0.85
     assert best_config([64, 48], 4, ulx3s, local=True, pages=7).local_pages == 7
-    monkeypatch.setitem(ulx3s.capacity, "LUT", 25_000)
+    monkeypatch.setitem(ulx3s.capacity, "LUT", 30_000)
     assert best_config([196, 128, 784], 4, ulx3s, local=True).lanes < chosen.lanes
     with pytest.raises(UserError, match="fits the ULX3S"):
         best_config([64, 48], 4, ulx3s, local=True, pages=87)

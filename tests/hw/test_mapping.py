@@ -8,7 +8,7 @@ from lifarray.golden.config import CONFIGS, CoreConfig
 from lifarray.golden.resources import MAPPED, resources
 from lifarray.hw.mapping import map_core
 
-WORST = 0.15
+WORST = 0.06
 
 CORES = json.loads(MAPPED.read_text())
 
