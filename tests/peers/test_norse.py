@@ -88,7 +88,9 @@ def test_a_file_written_with_norses_default_dt_is_refused(classifier, torch, nor
     with pytest.raises(UserError, match=r"dt = 0.001 s is longer than tau = 1e-05 s.*to_nir\(..., dt=1\)"):
         import_nir(graph, DT)
     expected, found = import_nir(classifier.path, DT)[0], import_nir(graph, DT * DT)[0]
-    assert np.array_equal(expected.layers[0].weight, found.layers[0].weight)
+    # Norse writes weights times tau, which is another float for each tau: one that lies between two integers may fall to either.
+    difference = expected.layers[0].weight.astype(int) - found.layers[0].weight
+    assert np.abs(difference).max() <= 1 and (difference != 0).mean() < 1e-3
 
 
 def test_integrate_and_fire_of_norse(torch, norse):
