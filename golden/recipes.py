@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from .audio import FrontEnd
 from .augment import Augmentation
+from .convolution import Kernel
 from .errors import UserError
 
 DECAY = 230
@@ -112,6 +113,10 @@ class AudioRecipe:
         The paper's dataset "A", one image a digit, or "B", an image of its own for each utterance.
     n_steps : int
         Time steps of an utterance.
+    hidden : int
+        Neurons of the audiocoder's first layer.
+    kernel : Kernel or None
+        That layer is a convolution; ``hidden`` is not used.
     hidden_state_steps : int
         Th: length of the target hidden states, which are shown again and again.
     validation_indices : tuple of int
@@ -135,6 +140,7 @@ class AudioRecipe:
     variants: int = 0
     pairing: str = "A"
     hidden: int = 224
+    kernel: Kernel | None = None
     n_steps: int = 60
     hidden_state_steps: int = 15
     validation_indices: tuple = (5, 6, 7, 8, 9)

@@ -76,7 +76,7 @@ class Run:
             self.curve = self.saved["curve"]
             self.rng.bit_generator.state = self.saved["rng"]
 
-    def stage(self, name, weights, trained, phases, batches, step, validate, measure="mse", keep_last=False):
+    def stage(self, name, weights, trained, phases, batches, step, validate, measure="mse", keep_last=False, share=None):
         """Train ``weights`` through ``phases``; returns the best by validation, or the last.
 
         Parameters
@@ -93,6 +93,8 @@ class Run:
         validate : function weights -> dict of figures
         measure : str
             The one of them by which the best weights are chosen; lower is better.
+        share : list of function or None, optional
+            What makes of each weight's gradient that of weights which it shares.
         """
         if name in self.finished:
             return self.finished[name]
@@ -102,7 +104,7 @@ class Run:
         first_phase, first_epoch = (mid["phase"], mid["epoch"]) if mid else (0, 0)
         for p in range(first_phase, len(phases)):
             phase = phases[p]
-            optimizer = Adam([w for w, t in zip(weights, trained, strict=True) if t], weight_decay=phase.weight_decay)
+            optimizer = Adam([w for w, t in zip(weights, trained, strict=True) if t], weight_decay=phase.weight_decay, share=share)
             scales = [quantize_weight(w, phase.weight_bits)[1] for w in weights] if phase.weight_bits else None
             if mid and p == first_phase and first_epoch:
                 optimizer.load(mid["optimizer"])

@@ -8,6 +8,7 @@ from . import datasets, evaluate, voices
 from .activity import with_typical_rates
 from .audio import to_mono
 from .augment import augmented_rates
+from .convolution import Convolution
 from .errors import UserError
 from .progress import progress
 from .quantize import quantize_network, quantize_weight, round_weight
@@ -193,10 +194,16 @@ def train_audiocoder(run, recipe, speech, pairs, encoder, decoder) -> Audiocoder
                 found[f"voices_{key}"] = value
         return found
 
-    sizes = (recipe.front_end.fan_in, recipe.hidden, len(decoder))
+    convolution = recipe.kernel and Convolution(recipe.front_end.n_channels, recipe.front_end.n_frames, recipe.kernel)
+
+    def initial():
+        if not convolution:
+            return initial_weights((recipe.front_end.fan_in, recipe.hidden, len(decoder)), run.rng)
+        return [convolution.initial_weights(run.rng), *initial_weights((convolution.n_neurons, len(decoder)), run.rng)]
+
     weights = run.stage(
-        "audiocoder", lambda: initial_weights(sizes, run.rng), [True, True], recipe.phases, speech.epoch, step, validate,
-        keep_last=recipe.refit,
+        "audiocoder", initial, [True, True], recipe.phases, speech.epoch, step, validate,
+        keep_last=recipe.refit, share=[convolution and convolution.share, None],
     )  # fmt: skip
     return Audiocoder([*weights, decoder], pairs, speech)
 

@@ -142,11 +142,13 @@ TRACES = {"paper": PaperTrace, "separable": SeparableTrace}
 class Adam:
     """Adam (Kingma and Ba 2014) over a list of arrays, updated in place, with weight decay.
 
-    The paper adds the decay to the gradient; ``decoupled`` subtracts it from the weights instead.
+    The paper adds the decay to the gradient; ``decoupled`` subtracts it from the weights instead. ``share``,
+    a function or None for each array, makes of its gradient that of weights which it shares.
     """
 
-    def __init__(self, params, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.0, decoupled=False):
+    def __init__(self, params, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.0, decoupled=False, share=None):
         self.params = params
+        self.share = share or [None] * len(params)
         self.betas = (beta1, beta2)
         self.epsilon = epsilon
         self.weight_decay = weight_decay
@@ -164,6 +166,7 @@ class Adam:
         self.step_count += 1
         correct1 = 1 - beta1**self.step_count
         root2 = (1 - beta2**self.step_count) ** 0.5
+        gradients = [share(g) if share else g for share, g in zip(self.share, gradients, strict=True)]
         for arrays in zip(self.params, gradients, self.first, self.second, strict=True):
             for p, g, m, v in _blocks(arrays):
                 if self.weight_decay and not self.decoupled:

@@ -7,6 +7,7 @@ import numpy as np
 from .. import ann, datasets, evaluate
 from ..audio import FrontEnd
 from ..augment import Augmentation
+from ..convolution import Kernel
 from ..recipes import DECAY, AudioRecipe, Phase
 from ..stage import Run
 from ..train_images import float_counts
@@ -24,6 +25,8 @@ def audio_recipe(parameters) -> AudioRecipe:
     p["front_end"] = FrontEnd(**p.get("front_end", {}))
     if p.get("augmentation") is not None:
         p["augmentation"] = Augmentation(**p["augmentation"])
+    if p.get("kernel") is not None:
+        p["kernel"] = Kernel(**p["kernel"])
     for name in ("voice_rates", "voice_pitches", "validation_indices"):
         if name in p:
             p[name] = tuple(p[name])
