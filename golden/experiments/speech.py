@@ -44,8 +44,8 @@ def snn_audiocoder(parameters, context) -> Result:
     """Train an audiocoder for a spiking autoencoder (``needs[0]``); score on the test set or the speaker left out.
 
     Figures: "float", "int8", "int4" (each "mse", "n", of dataset A also "accuracy"), "validation" (of
-    int8), "curve". Weights: "audiocoder1", "audiocoder2", "decoder". Shown: spike counts of five
-    utterances a digit.
+    int8; after a refit these recordings were trained on), "curve". Weights: "audiocoder1",
+    "audiocoder2", "decoder". Shown: spike counts of five utterances a digit.
     """
     recipe = audio_recipe(parameters)
     run = Run(recipe, parameters["seed"], context.data_dir, context.checkpoint, resume=True, log=context.log)
