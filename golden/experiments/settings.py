@@ -124,9 +124,7 @@ def ann_audiocoder_rates(optimizer, pairing, fast, bits=0) -> list:
     return [ann_audiocoder(optimizer, rate, pairing, fast, bits) for rate in rates[: 1 if fast else None]]
 
 
-def augmented(
-    fast, phases=None, augmentation=None, variants=6, voice_rates=(130, 180), voice_pitches=(50,), **changes
-) -> Task:  # fmt: skip
+def augmented(fast, phases=None, augmentation=None, variants=6, voice_rates=(130, 180), voice_pitches=(50,), **changes) -> Task:
     """An audiocoder for dataset A from recordings and synthetic voices, each varied so many times."""
     augmentation = asdict(augmentation or recipes.Augmentation())
     augmentation["noise_db"] = list(augmentation["noise_db"])
@@ -144,8 +142,8 @@ def left_out(speaker, fast) -> Task:
     )  # fmt: skip
 
 
-# Front end and augmentation: chosen by how well networks without spikes know a second speaker that they never heard, for each
-# speaker left out.
+# The front end was chosen by how well networks without spikes know a second speaker that they never heard, for each speaker left
+# out; the rest in part by the speakers left out themselves (results/README.md).
 UNKNOWN_SPEAKER = dict(tempo_norm=0.5, long_seconds=0.45, frame_norm=0.7, spread_db=9.0)
 LEFT_OUT_AUGMENTATION = recipes.Augmentation(speed=0.1, warp=0.5, time_warp=0.15, equaliser_db=4.0, noisy_share=0.4)
 LEFT_OUT_KERNEL = Kernel(channels=12, frames=5, channel_stride=3, frame_stride=3, filters=8)
