@@ -111,6 +111,8 @@ class AudioRecipe:
         Each utterance is varied that often, before training; 0: anew whenever it is met.
     pairing : str
         The paper's dataset "A", one image a digit, or "B", an image of its own for each utterance.
+    class_weight : float
+        Of dataset A, in "bptt": of the cross-entropy of the nearest class image, beside the MSE.
     n_steps : int
         Time steps of an utterance.
     hidden : int
@@ -139,6 +141,7 @@ class AudioRecipe:
     augmentation: Augmentation | None = field(default_factory=Augmentation)
     variants: int = 0
     pairing: str = "A"
+    class_weight: float = 0.0
     hidden: int = 224
     kernel: Kernel | None = None
     n_steps: int = 60

@@ -6,9 +6,10 @@ from . import datasets, evaluate
 from .activity import with_typical_rates
 from .encode import poisson
 from .errors import UserError
+from .losses import class_loss, image_loss, normalise
 from .quantize import quantize_network
 from .recipes import ClassifierRecipe, parameters
-from .vmem_bptt import Buffers, class_loss, forward, image_loss, initial_weights, normalise, rate_bptt_batch, vmem_batch
+from .vmem_bptt import Buffers, forward, initial_weights, rate_bptt_batch, vmem_batch
 
 VALIDATION_SEED = 1
 

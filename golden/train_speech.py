@@ -10,11 +10,12 @@ from .audio import to_mono
 from .augment import augmented_rates
 from .convolution import Convolution
 from .errors import UserError
+from .losses import image_loss, nearest_image_loss, normalise
 from .progress import progress
 from .quantize import quantize_network, quantize_weight, round_weight
 from .recipes import DECAY
 from .train_images import VALIDATION_SEED, bptt_step, describe_run, require_batch, spikes_of, split_images, train_image_weights, vmem_step
-from .vmem_bptt import Buffers, forward, initial_weights, normalise
+from .vmem_bptt import Buffers, forward, initial_weights
 
 
 def choose_class_images(images, labels):
@@ -171,6 +172,12 @@ def train_audiocoder(run, recipe, speech, pairs, encoder, decoder) -> Audiocoder
     target_rng = np.random.default_rng([run.seed, 1])
     states = hidden_states(encoder, pairs.images, recipe.hidden_state_steps, target_rng)
     image_target = normalise(pairs.images.reshape(len(pairs.images), -1) / np.float32(255))
+
+    def loss(counts, image):
+        if recipe.class_weight:
+            return nearest_image_loss(counts, image, image_target, recipe.class_weight)
+        return image_loss(counts, image_target[image])
+
     # The audiocoder learns to drive the decoder that the hardware will run.
     buffers = Buffers()
     decoder = round_weight(decoder, recipe.weight_bits, quantize_weight(decoder, recipe.weight_bits)[1])
@@ -182,8 +189,7 @@ def train_audiocoder(run, recipe, speech, pairs, encoder, decoder) -> Audiocoder
         if phase.rule == "vmem":
             repeated = states[np.arange(phase.n_steps) % len(states)]
             return vmem_step(phase, weights, spikes, repeated[:, image], None, optimizer, learning_rate, DECAY)
-        target = image_target[image]
-        return bptt_step(phase, [*used, decoder], spikes, target, optimizer, learning_rate, DECAY, [True, True, False], buffers=buffers)
+        return bptt_step(phase, [*used, decoder], spikes, image, optimizer, learning_rate, DECAY, [True, True, False], loss, buffers)
 
     def validate(weights):
         network = audio_network(recipe, [*weights, decoder], pairs)

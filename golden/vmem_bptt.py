@@ -14,17 +14,13 @@ The arrays are NumPy's, or PyTorch's or CuPy's, on a GPU too: whatever the weigh
 three call alike is used.
 """
 
-import sys
 from typing import NamedTuple
 
 import numpy as np
 
+from .losses import image_loss, namespace
+
 V_THRESHOLD = 1.0
-
-
-def namespace(array):
-    """The library that an array is of: numpy, torch or cupy."""
-    return sys.modules[type(array).__module__.partition(".")[0]]
 
 
 def lif_step(carried, current, decay, spikes):
@@ -319,67 +315,6 @@ def vmem_batch(weights, spikes, target, optimizer, learning_rate, *, decay, trac
     return {"loss": loss / count, "hidden": hidden / count, "output": float(counts.sum()) / count, "counts": counts}
 
 
-def normalise(images):
-    """Zero mean and unit variance over the last axis (section 3.1); a constant image becomes 0."""
-    images = np.asarray(images)
-    if not np.issubdtype(images.dtype, np.floating):
-        images = images.astype(np.float64)
-    centred = images - images.mean(axis=-1, keepdims=True)
-    deviation = np.sqrt(np.mean(centred**2, axis=-1, keepdims=True))
-    return centred / np.where(deviation > 0, deviation, 1)
-
-
-def image_loss(counts, target):
-    """Mean square error of normalised images, and its gradient.
-
-    counts: [n_samples, n] spike counts; target: [n_samples, n] normalised images.
-    Returns (loss of each sample [n_samples], d(sum of losses)/d(counts) [n_samples, n]).
-    """
-    xp, n = namespace(counts), counts.shape[-1]
-
-    def mean_product(a, b):
-        return xp.einsum("ij,ij->i", a, b) / n
-
-    # A silent image has no direction to improve in; the 1e-3 keeps its gradient finite.
-    floor = 1e-3
-    z = counts - counts.mean(axis=-1, keepdims=True)
-    sigma = (mean_product(z, z) ** 0.5)[:, None]
-    z /= sigma + floor
-    d_z = z - target
-    loss = mean_product(d_z, d_z)
-    d_z *= 2 / n
-    along = mean_product(d_z, z)[:, None] / xp.clip(sigma, floor, None)
-    d_z -= d_z.mean(axis=-1, keepdims=True)
-    d_z /= sigma + floor
-    z *= along
-    d_z -= z
-    return loss, d_z
-
-
-def class_loss(counts, labels, sharpness=10.0):
-    """Cross-entropy of the classes, each an output neuron, and its gradient.
-
-    The softmax runs over the shares of all output spikes, times ``sharpness``.
-
-    counts: [n_samples, n_classes] spike counts; labels: int [n_samples].
-    Returns (loss of each sample [n_samples], d(sum of losses)/d(counts) [n_samples, n_classes]).
-    """
-    scale = counts.dtype.type(sharpness)
-    # One spike more than there are: a silent output has shares too.
-    total = counts.sum(axis=-1, keepdims=True) + 1
-    share = counts / total
-    score = scale * (share - share.max(axis=-1, keepdims=True))
-    probability = np.exp(score)
-    probability /= probability.sum(axis=-1, keepdims=True)
-    rows = np.arange(len(labels))
-    loss = -np.log(probability[rows, labels] + counts.dtype.type(1e-12))
-    d_share = probability
-    d_share[rows, labels] -= 1
-    d_share *= scale
-    d_counts = (d_share - (d_share * share).sum(axis=-1, keepdims=True)) / total
-    return loss, d_counts
-
-
 def backward(weights, spikes, results, d_output, decay, slope, trained, d_hidden=None, buffers=None):
     """Backpropagation through time of any loss on the output spikes.
 
@@ -455,14 +390,14 @@ def rate_bptt_batch(
     weights : list of [fan_in, n_neurons]
         What runs: the optimizer's arrays, or what they are when rounded.
     spikes : [n_steps, n_samples, fan_in]
-    target : what ``loss`` takes: normalised images [n_samples, n], or labels [n_samples]
+    target : what ``loss`` takes
     optimizer : Adam over the trained weights, in their order; updates them
     trained : list of bool, optional
         Which layers to train; all unless given.
     spike_price : list of float, optional
         For each layer, loss added for each spike per neuron and step: events are clock cycles.
     loss : function
-        `image_loss` or `class_loss`.
+        One of `losses`.
     buffers : Buffers, optional
         The same for every batch: saves a fifth of the time.
     inputs : int [fan_in of ``spikes``], optional

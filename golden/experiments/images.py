@@ -5,12 +5,12 @@ from functools import lru_cache
 import numpy as np
 
 from .. import ann, evaluate
+from ..losses import normalise
 from ..progress import progress
 from ..quantize import quantize_network
 from ..recipes import AutoencoderRecipe, Phase
 from ..stage import CURVE_POINTS, Run
 from ..train_images import LOADERS, float_counts, spikes_of, train_image_weights
-from ..vmem_bptt import normalise
 from .tasks import Result
 
 EVALUATION_SEED = 2019
