@@ -39,7 +39,7 @@ def image_loss(counts, target):
     return loss, _through_normalisation(d_z, z, sigma)
 
 
-def nearest_image_loss(counts, labels, images, class_weight, sharpness=10.0):
+def class_image_loss(counts, labels, images, class_weight, sharpness=10.0):
     """`image_loss` for one image a class, and ``class_weight`` times the cross-entropy of the nearest.
 
     An image that lies between two classes costs little as MSE, and is named wrongly as often as not. The

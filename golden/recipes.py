@@ -113,6 +113,9 @@ class AudioRecipe:
         The paper's dataset "A", one image a digit, or "B", an image of its own for each utterance.
     class_weight : float
         Of dataset A, in "bptt": of the cross-entropy of the nearest class image, beside the MSE.
+    nearest_image : bool
+        Of dataset B, in "bptt": aim at whichever training image of the digit is nearest to what the network
+        makes, as it is scored, in place of the utterance's own.
     n_steps : int
         Time steps of an utterance.
     hidden : int
@@ -142,6 +145,7 @@ class AudioRecipe:
     variants: int = 0
     pairing: str = "A"
     class_weight: float = 0.0
+    nearest_image: bool = False
     hidden: int = 224
     kernel: Kernel | None = None
     n_steps: int = 60

@@ -10,7 +10,7 @@ from .audio import to_mono
 from .augment import augmented_rates
 from .convolution import Convolution
 from .errors import UserError
-from .losses import image_loss, nearest_image_loss, normalise
+from .losses import class_image_loss, image_loss, normalise
 from .progress import progress
 from .quantize import quantize_network, quantize_weight, round_weight
 from .recipes import DECAY
@@ -175,7 +175,9 @@ def train_audiocoder(run, recipe, speech, pairs, encoder, decoder) -> Audiocoder
 
     def loss(counts, image):
         if recipe.class_weight:
-            return nearest_image_loss(counts, image, image_target, recipe.class_weight)
+            return class_image_loss(counts, image, image_target, recipe.class_weight)
+        if recipe.nearest_image:
+            image = nearest_of_digit(counts, pairs.labels[image], image_target, pairs.labels)
         return image_loss(counts, image_target[image])
 
     # The audiocoder learns to drive the decoder that the hardware will run.
@@ -233,6 +235,13 @@ def score_speech(network, pairs, rates, labels, rng) -> dict:
     if "class_images" in network.arrays:
         return evaluate.score_audio(network, rates, labels, rng)
     return {"mse": nearest_mse(evaluate.synthesize(network, rates, rng), labels, pairs), "n": len(labels)}
+
+
+def nearest_of_digit(counts, digits, images, labels):
+    """For each of ``counts`` [n_samples, n], which of the normalised ``images`` of its digit is nearest: int [n_samples]."""
+    alike = normalise(counts) @ images.T
+    alike[np.asarray(digits)[:, None] != labels] = -np.inf
+    return alike.argmax(axis=1)
 
 
 def nearest_mse(counts, labels, pairs) -> float:

@@ -5,7 +5,7 @@ from importlib import import_module, metadata
 
 import numpy as np
 
-from ...golden import vmem_bptt
+from ...golden import losses, vmem_bptt
 from ...golden.encode import poisson
 from ...golden.errors import UserError, need
 from ...golden.stage import one_blas_thread
@@ -113,7 +113,7 @@ def _beside_peers(args):
     if not 0 <= args.silent <= 1 - DENSITY:
         raise UserError(f"--silent {args.silent:g}: must be 0 to {1 - DENSITY:g}")
     weights, spikes, rates, _ = problem(SIZES, batch, n_steps, DENSITY, args.seed, args.silent)
-    target = vmem_bptt.normalise(rates)
+    target = losses.normalise(rates)
     ours = [to_backend(w.copy(), args.backend, args.torch_device) for w in weights]
     inputs = np.flatnonzero(rates.any(axis=0))
     active = np.ascontiguousarray(spikes[:, :, inputs])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lifarray.golden import vmem_bptt
+from lifarray.golden import losses, vmem_bptt
 
 DECAY = 230 / 256
 
@@ -128,16 +128,16 @@ def test_backward_equals_finite_differences_on_a_smoothed_network(monkeypatch):
     rng = np.random.default_rng(14)
     weights = [rng.normal(0.2, 0.4, (5, 4)), rng.normal(0.2, 0.4, (4, 3)), rng.normal(0.2, 0.4, (3, 6))]
     spikes = (rng.random((6, 2, 5)) < 0.5).astype(float)
-    target = vmem_bptt.normalise(rng.random((2, 6)))
+    target = losses.normalise(rng.random((2, 6)))
     slope, prices = 2.0, [0.05, 0.02, 0.0]
 
     def loss_of(weights):
         results = smooth_counts(weights, spikes, DECAY, slope)
-        loss = vmem_bptt.image_loss(results[-1].counts, target)[0].sum()
+        loss = losses.image_loss(results[-1].counts, target)[0].sum()
         return loss + sum(p * r.spikes.sum() for p, r in zip(prices, results, strict=True)), results
 
     results = loss_of(weights)[1]
-    d_counts = vmem_bptt.image_loss(results[-1].counts, target)[1]
+    d_counts = losses.image_loss(results[-1].counts, target)[1]
     # `backward` stops vmem where a neuron spiked; the smooth network has no reset, so none did.
     monkeypatch.setattr(vmem_bptt, "_stays", lambda vmem, out: out.fill(1))
     gradients = vmem_bptt.backward(weights, spikes, results, d_counts, DECAY, slope, [True] * 3, prices)
@@ -182,18 +182,6 @@ def test_counts_are_those_of_the_spikes():
         np.testing.assert_array_equal(one.counts, two.counts)
 
 
-def test_class_loss_equals_finite_differences():
-    rng = np.random.default_rng(17)
-    counts, labels = rng.uniform(0, 5, (4, 6)), np.array([0, 5, 2, 2])
-    gradient = vmem_bptt.class_loss(counts, labels)[1]
-    for index in np.ndindex(*counts.shape):
-        above, below = counts.copy(), counts.copy()
-        above[index] += 1e-6
-        below[index] -= 1e-6
-        slope = (vmem_bptt.class_loss(above, labels)[0].sum() - vmem_bptt.class_loss(below, labels)[0].sum()) / 2e-6
-        assert gradient[index] == pytest.approx(slope, rel=1e-5, abs=1e-8)
-
-
 def test_kept_buffers_change_nothing():
     rng = np.random.default_rng(18)
     weights = [rng.normal(0.2, 0.4, (7, 5)), rng.normal(0.2, 0.4, (5, 6))]
@@ -205,7 +193,7 @@ def test_kept_buffers_change_nothing():
         # The last batch is smaller: its buffers cannot be those of the others.
         for n in (4, 4, 3):
             spikes = (batches.random((8, n, 7)) < 0.5).astype(float)
-            target = vmem_bptt.normalise(batches.random((n, 6)))
+            target = losses.normalise(batches.random((n, 6)))
             vmem_bptt.rate_bptt_batch(mine, spikes, target, optimizer, 0.01, decay=DECAY, spike_price=[0.1, 0.0], buffers=buffers)
         trained.append(mine)
     for one, two in zip(*trained, strict=True):
@@ -224,7 +212,7 @@ def test_silent_inputs_may_be_left_out():
         for _ in range(3):
             spikes = np.zeros((8, 4, 7))
             spikes[:, :, inputs] = batches.random((8, 4, 4)) < 0.5
-            target = vmem_bptt.normalise(batches.random((4, 6)))
+            target = losses.normalise(batches.random((4, 6)))
             some = dict(inputs=inputs) if left_out else {}
             given = spikes[:, :, inputs] if left_out else spikes
             vmem_bptt.rate_bptt_batch(mine, given, target, optimizer, 0.01, decay=DECAY, buffers=buffers, **some)

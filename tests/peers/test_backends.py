@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lifarray.golden import vmem_bptt
+from lifarray.golden import losses, vmem_bptt
 
 DECAY = 230 / 256
 
@@ -42,7 +42,7 @@ def test_backpropagation_through_time(torch):
         )
         return found["loss"]
 
-    check(step, torch, weights, spikes, vmem_bptt.normalise(target[:, 0]))
+    check(step, torch, weights, spikes, losses.normalise(target[:, 0]))
 
 
 def check(step, torch, *arrays):
