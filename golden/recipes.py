@@ -71,6 +71,8 @@ class AutoencoderRecipe:
         Training images, the first of the set.
     n_validation : int
         The last training images, kept for validation.
+    refit : bool
+        Train on the whole training set, those images too, and keep the last epoch: where no setting is left to choose.
     weight_bits, frac_bits, vmem_bits : int
         Of the integer network.
     """
@@ -84,6 +86,7 @@ class AutoencoderRecipe:
     decay: int = DECAY
     n_train: int = 59000
     n_validation: int = 1000
+    refit: bool = False
     weight_bits: int = 8
     frac_bits: int = 0
     vmem_bits: int = 16

@@ -49,6 +49,7 @@ def snn(phases, fast, seed=1, n_steps=15, **changes) -> Task:
     if fast:
         phases = tuple(replace(phase, epochs=1) for phase in phases)
         changes.update(FAST_IMAGES, hidden=min(changes.get("hidden", 196), 64))
+        changes.pop("refit", None)
     # The same work has one key.
     for name, default in (("decay", recipes.DECAY), ("hidden", recipes.AutoencoderRecipe.hidden)):
         if changes.get(name) == default:

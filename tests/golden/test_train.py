@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from lifarray.golden import evaluate, recipes, stage, train, train_speech
+from lifarray.golden import evaluate, recipes, stage, train, train_images, train_speech
 from lifarray.golden.audio import FrontEnd
 from lifarray.golden.augment import Augmentation, augmented_rates, coloured_noise
 from lifarray.golden.errors import UserError
@@ -96,6 +96,21 @@ def test_test_recordings_are_never_trained_on_and_validation_only_after_it(data_
     assert {r.index for r in heard} == set(range(first, 50))
     assert {r.index for r in speech.validation} == set(range(5, 10))
     assert "lucas" not in {r.speaker for r in [*heard, *speech.validation]}
+
+
+@pytest.mark.parametrize("refit, n_trained", [(False, 1000), (True, 3000)])
+def test_validation_images_are_trained_on_only_in_a_refit(monkeypatch, refit, n_trained):
+    images = np.arange(3000)
+    monkeypatch.setattr(train_images, "load_images", lambda recipe, data_dir: (images, images))
+    recipe = recipes.recipe("tiny-ae", refit=refit)
+    trained_on, validation = train_images.split_images(recipe, None)
+    assert [len(part) for part in trained_on] == [n_trained] * 2
+    assert validation[0].tolist() == list(range(2900, 3000))
+    kept = {}
+    run = stage.Run(recipe, 0, None, log=silent)
+    monkeypatch.setattr(run, "stage", lambda *args, keep_last, **options: kept.update(last=keep_last))
+    train_images.train_image_weights(run, recipe)
+    assert kept == {"last": refit}
 
 
 def test_class_images_are_the_ones_nearest_to_the_mean():
