@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -100,12 +101,12 @@ def test_test_recordings_are_never_trained_on_and_validation_only_after_it(data_
 
 @pytest.mark.parametrize("refit, n_trained", [(False, 1000), (True, 3000)])
 def test_validation_images_are_trained_on_only_in_a_refit(monkeypatch, refit, n_trained):
-    images = np.arange(3000)
+    images = np.arange(3000)[:, None]
     monkeypatch.setattr(train_images, "load_images", lambda recipe, data_dir: (images, images))
-    recipe = recipes.recipe("tiny-ae", refit=refit)
+    recipe = replace(recipes.TINY.autoencoder, refit=refit)
     trained_on, validation = train_images.split_images(recipe, None)
     assert [len(part) for part in trained_on] == [n_trained] * 2
-    assert validation[0].tolist() == list(range(2900, 3000))
+    assert validation[0][:, 0].tolist() == list(range(2900, 3000))
     kept = {}
     run = stage.Run(recipe, 0, None, log=silent)
     monkeypatch.setattr(run, "stage", lambda *args, keep_last, **options: kept.update(last=keep_last))
