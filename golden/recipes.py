@@ -138,6 +138,8 @@ class AudioRecipe:
         Use only so many training recordings (0: all), for a quick test.
     voice_rates, voice_pitches : tuple of int
         At which each training voice speaks the digits; none without voices.
+    flite : bool
+        The voices of `flite` speak them as well.
     """
 
     name: str
@@ -159,6 +161,7 @@ class AudioRecipe:
     n_recordings: int = 0
     voice_rates: tuple = (120, 160, 210)
     voice_pitches: tuple = (35, 65)
+    flite: bool = False
     weight_bits: int = 8
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import datasets, voices
+from . import datasets, flite, voices
 from .errors import UserError, need
 from .files import require_writable
 from .recipes import AutoencoderRecipe, recipe
@@ -83,6 +83,8 @@ def _require_packages(chosen):
         raise need("soundfile", "train", "reading the recordings") from None
     if chosen.voice_rates and not voices.available():
         raise need("espeakng-loader", "train", "the synthetic voices of this recipe")
+    if chosen.flite:
+        flite.require()
 
 
 def _fingerprint(chosen, data_dir) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import datasets, evaluate, voices
+from . import datasets, evaluate, flite, voices
 from .activity import with_typical_rates
 from .audio import to_mono
 from .augment import augmented_rates
@@ -100,10 +100,10 @@ class Speech:
         self.validation = evaluate.recording_rates(self.front_end, validation_set)
         self.voice_validation = None
         if recipe.voice_rates:
-            spoken = voices.digits(voices.TRAINING_VOICES, recipe.voice_rates, recipe.voice_pitches)
-            for (samples, rate_hz), digit, name in zip(*spoken, strict=True):
-                self._add(samples, rate_hz, digit, name)
+            self._add_all(*voices.digits(voices.TRAINING_VOICES, recipe.voice_rates, recipe.voice_pitches))
             self.voice_validation = evaluate.voice_rates(self.front_end, voices.VALIDATION_VOICES)
+        if recipe.flite:
+            self._add_all(*flite.digits())
         self.digits = np.array(self.digits)
         require_batch("utterances", len(self.samples), recipe.phases)
         self.pool = self._make_pool(np.random.default_rng([run.seed, 2]))
@@ -111,6 +111,10 @@ class Speech:
     def _add(self, samples, rate_hz, digit, name):
         self.samples.append(to_mono(samples, rate_hz, self.front_end.sample_rate_hz, name).astype(np.float32))
         self.digits.append(digit)
+
+    def _add_all(self, utterances, digits, names):
+        for (samples, rate_hz), digit, name in zip(utterances, digits, names, strict=True):
+            self._add(samples, rate_hz, digit, name)
 
     def _make_pool(self, rng):
         """float16 [n_variants, n_utterances, fan_in], where utterances are not varied anew each time."""
