@@ -290,7 +290,14 @@ def _audio_tasks(fast):
         for optimizer in ("sgd", "adam"):
             tasks[optimizer, pairing] = s.ann_audiocoder_rates(optimizer, pairing, fast)
     tasks["augmented", "A"] = [s.augmented(fast, refit=True)]
+    tasks["nearest", "B"] = [s.audiocoder(s.AUDIO_BEST, "B", fast, hidden_state_steps=10, nearest_image=True)]
     return tasks
+
+
+AUDIO_VARIANTS = {
+    "A": ("augmented", "augmented, validation recordings trained on too"),
+    "B": ("nearest", "towards the nearest image of the digit"),
+}
 
 
 def _audio_rows(r, fast):
@@ -299,10 +306,11 @@ def _audio_rows(r, fast):
     for pairing in "AB":
         snn, sgd, adam = PAPER[f"audio-{pairing}"]
         name = f"audio to image, {pairing}"
+        kind, variant = AUDIO_VARIANTS[pairing]
         rows += [
             r.snn_row(f"{name}, SNN, the paper's rule, separable trace", t["paper", pairing], snn),
             r.snn_row(f"{name}, SNN, through the decoder by BPTT", t["best", pairing]),
-            *([r.snn_row(f"{name}, the same, augmented, validation recordings trained on too", t["augmented", "A"])] if pairing == "A" else []),
+            r.snn_row(f"{name}, the same, {variant}", t[kind, pairing]),
             r.ann_row(f"{name}, ANN, SGD", t["sgd", pairing], sgd),
             r.ann_row(f"{name}, ANN, Adam", t["adam", pairing], adam),
         ]
