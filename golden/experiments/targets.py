@@ -286,17 +286,19 @@ def _audio_tasks(fast):
     for pairing in "AB":
         th = 15 if pairing == "A" else 10
         tasks["paper", pairing] = [s.audiocoder(s.AUDIO_PAPER, pairing, fast, hidden_state_steps=th)]
-        tasks["best", pairing] = [s.audiocoder(s.AUDIO_BEST, pairing, fast, hidden_state_steps=th, refit=True)]
+        # Of dataset B the best epoch is an early one: later it learns each utterance's own image by heart.
+        whole = dict(refit=True) if pairing == "A" else {}
+        tasks["best", pairing] = [s.audiocoder(s.AUDIO_BEST, pairing, fast, hidden_state_steps=th, **whole)]
         for optimizer in ("sgd", "adam"):
             tasks[optimizer, pairing] = s.ann_audiocoder_rates(optimizer, pairing, fast)
     tasks["augmented", "A"] = [s.augmented(fast, refit=True)]
-    tasks["nearest", "B"] = [s.audiocoder(s.AUDIO_BEST, "B", fast, hidden_state_steps=10, refit=True, nearest_image=True)]
+    tasks["nearest", "B"] = [s.audiocoder(s.AUDIO_BEST, "B", fast, hidden_state_steps=10, nearest_image=True)]
     return tasks
 
 
 AUDIO_VARIANTS = {
     "A": ("augmented", "augmented"),
-    "B": ("nearest", "towards the nearest image of the digit"),
+    "B": ("nearest", "towards the nearest image of its digit"),
 }
 
 
@@ -307,9 +309,10 @@ def _audio_rows(r, fast):
         snn, sgd, adam = PAPER[f"audio-{pairing}"]
         name = f"audio to image, {pairing}"
         kind, variant = AUDIO_VARIANTS[pairing]
+        whole = ", validation recordings trained on too" if pairing == "A" else ""
         rows += [
             r.snn_row(f"{name}, SNN, the paper's rule, separable trace", t["paper", pairing], snn),
-            r.snn_row(f"{name}, SNN, through the decoder by BPTT, validation recordings trained on too", t["best", pairing]),
+            r.snn_row(f"{name}, SNN, through the decoder by BPTT{whole}", t["best", pairing]),
             r.snn_row(f"{name}, the same, {variant}", t[kind, pairing]),
             r.ann_row(f"{name}, ANN, SGD", t["sgd", pairing], sgd),
             r.ann_row(f"{name}, ANN, Adam", t["adam", pairing], adam),
