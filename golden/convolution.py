@@ -55,16 +55,18 @@ class Convolution:
     def n_neurons(self) -> int:
         return len(self.inputs) * self.kernel.filters
 
-    def layer(self, filters):
-        """The full layer: float [patch size, filters] to [fan_in, n_neurons]."""
+    def layer(self, filters, bias=None):
+        """The full layer of float [patch size, filters]: [fan_in, n_neurons], with ``bias`` [filters] one row more."""
         weight = np.zeros((self.fan_in, len(self.inputs), self.kernel.filters), filters.dtype)
         weight[self.inputs, np.arange(len(self.inputs))[:, None]] = filters
-        return weight.reshape(self.fan_in, -1)
+        weight = weight.reshape(self.fan_in, -1)
+        return weight if bias is None else np.vstack([weight, np.tile(bias, len(self.inputs))])
 
     def share(self, gradient):
-        """What the full layer's gradient [fan_in, n_neurons] is for its filters, laid out like it: tied weights stay tied."""
-        by_patch = gradient.reshape(self.fan_in, len(self.inputs), self.kernel.filters)
-        return self.layer(by_patch[self.inputs, np.arange(len(self.inputs))[:, None]].sum(axis=0))
+        """What the full layer's gradient is for its filters, laid out like it: tied weights stay tied."""
+        by_patch = gradient.reshape(len(gradient), len(self.inputs), self.kernel.filters)
+        filters = by_patch[self.inputs, np.arange(len(self.inputs))[:, None]].sum(axis=0)
+        return self.layer(filters, by_patch[self.fan_in].sum(axis=0) if len(gradient) > self.fan_in else None)
 
     def initial_weights(self, rng: np.random.Generator, dtype=np.float32):
         """Uniform, as `vmem_bptt.initial_weights` draws those of a layer of the patch's size."""

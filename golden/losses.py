@@ -39,7 +39,7 @@ def image_loss(counts, target):
     return loss, _through_normalisation(d_z, z, sigma)
 
 
-def class_image_loss(counts, labels, images, class_weight, sharpness=10.0):
+def class_image_loss(counts, labels, images, class_weight, sharpness=10.0, smoothing=0.1):
     """`image_loss` for one image a class, and ``class_weight`` times the cross-entropy of the nearest.
 
     An image that lies between two classes costs little as MSE, and is named wrongly as often as not. The
@@ -53,7 +53,7 @@ def class_image_loss(counts, labels, images, class_weight, sharpness=10.0):
     d_z = z - images[labels]
     loss = _mean_product(d_z, d_z)
     d_z *= 2 / n
-    missed, d_score = cross_entropy(z @ images.T * (sharpness / n), labels)
+    missed, d_score = cross_entropy(z @ images.T * (sharpness / n), labels, smoothing)
     loss += class_weight * missed
     d_z += d_score @ images * (class_weight * sharpness / n)
     return loss, _through_normalisation(d_z, z, sigma)
@@ -77,13 +77,18 @@ def class_loss(counts, labels, sharpness=10.0):
     return loss, d_counts
 
 
-def cross_entropy(scores, labels):
-    """(-log of the label's share in a softmax [n_samples], its gradient [n_samples, n_classes]) of scores of that shape."""
+def cross_entropy(scores, labels, smoothing=0.0):
+    """(Cross-entropy of a softmax [n_samples], its gradient [n_samples, n_classes]) of scores of that shape.
+
+    ``smoothing`` is the share that goes to all classes alike, in place of the label: nothing is ever quite certain.
+    """
     probability = np.exp(scores - scores.max(axis=-1, keepdims=True))
     probability /= probability.sum(axis=-1, keepdims=True)
     rows = np.arange(len(labels))
-    loss = -np.log(probability[rows, labels] + scores.dtype.type(1e-12))
-    probability[rows, labels] -= 1
+    wanted = np.full_like(probability, smoothing / probability.shape[-1])
+    wanted[rows, labels] += 1 - smoothing
+    loss = -(wanted * np.log(probability + scores.dtype.type(1e-12))).sum(axis=-1)
+    probability -= wanted
     return loss, probability
 
 

@@ -49,8 +49,8 @@ def round_weight(weight, bits: int, scale: float):
     return rounded
 
 
-def quantize_layer(name, weight, *, bits=8, decay=230, v_threshold=1.0, frac_bits=0, vmem_bits=16) -> Layer:
-    """A `Layer` from a float weight [fan_in, n_neurons] trained at threshold ``v_threshold``.
+def quantize_layer(name, weight, *, bits=8, decay=230, v_threshold=1.0, frac_bits=0, vmem_bits=16, bias_rows=0) -> Layer:
+    """A `Layer` from a float weight [fan_in + bias_rows, n_neurons] trained at threshold ``v_threshold``.
 
     Threshold and weights share one scale, so that the integer layer computes the float layer's
     vmem times ``scale · 2^frac_bits``, up to rounding.
@@ -69,13 +69,16 @@ def quantize_layer(name, weight, *, bits=8, decay=230, v_threshold=1.0, frac_bit
         decay=decay,
         frac_bits=frac_bits,
         weight_scale=scale,
+        bias_rows=int(bias_rows),
     )
 
 
-def quantize_network(names, weights, *, n_steps, bits=8, decay=230, frac_bits=0, vmem_bits=16, meta=None, arrays=None) -> Network:
-    """A `Network` from float weights, one [fan_in, n_neurons] a layer, in order."""
+def quantize_network(
+    names, weights, *, n_steps, bits=8, decay=230, frac_bits=0, vmem_bits=16, bias_rows=None, meta=None, arrays=None
+) -> Network:
+    """A `Network` from float weights, one [fan_in + bias_rows, n_neurons] a layer, in order; ``bias_rows``: ints, 0 unless given."""
     layers = [
-        quantize_layer(name, weight, bits=bits, decay=decay, frac_bits=frac_bits, vmem_bits=vmem_bits)
-        for name, weight in zip(names, weights, strict=True)
+        quantize_layer(name, weight, bits=bits, decay=decay, frac_bits=frac_bits, vmem_bits=vmem_bits, bias_rows=rows)
+        for name, weight, rows in zip(names, weights, bias_rows or [0] * len(weights), strict=True)
     ]
     return Network(layers, n_steps, meta or {}, arrays or {}, vmem_bits)

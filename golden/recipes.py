@@ -125,6 +125,8 @@ class AudioRecipe:
         Neurons of the audiocoder's first layer.
     kernel : Kernel or None
         That layer is a convolution; ``hidden`` is not used.
+    bias : bool
+        Both layers of the audiocoder have a bias row, which "bptt" trains with the rest; "vmem" cannot.
     hidden_state_steps : int
         Th: length of the target hidden states, which are shown again and again.
     validation_indices : tuple of int
@@ -153,6 +155,7 @@ class AudioRecipe:
     nearest_image: bool = False
     hidden: int = 224
     kernel: Kernel | None = None
+    bias: bool = False
     n_steps: int = 60
     hidden_state_steps: int = 15
     validation_indices: tuple = (5, 6, 7, 8, 9)

@@ -209,9 +209,11 @@ def train_audiocoder(run, recipe, speech, pairs, encoder, decoder) -> Audiocoder
     convolution = recipe.kernel and Convolution(recipe.front_end.n_channels, recipe.front_end.n_frames, recipe.kernel)
 
     def initial():
-        if not convolution:
-            return initial_weights((recipe.front_end.fan_in, recipe.hidden, len(decoder)), run.rng)
-        return [convolution.initial_weights(run.rng), *initial_weights((convolution.n_neurons, len(decoder)), run.rng)]
+        if convolution:
+            weights = [convolution.initial_weights(run.rng), *initial_weights((convolution.n_neurons, len(decoder)), run.rng)]
+        else:
+            weights = initial_weights((recipe.front_end.fan_in, recipe.hidden, len(decoder)), run.rng)
+        return with_bias(weights) if recipe.bias else weights
 
     weights = run.stage(
         "audiocoder", initial, [True, True], recipe.phases, speech.epoch, step, validate,
@@ -220,10 +222,20 @@ def train_audiocoder(run, recipe, speech, pairs, encoder, decoder) -> Audiocoder
     return Audiocoder([*weights, decoder], pairs, speech)
 
 
+def with_bias(weights):
+    """Initial weights of the audiocoder with a bias row each: two arrays [fan_in, n_neurons] to [fan_in + 1, n_neurons].
+
+    A steady current of the leak, 0.1, is what takes vmem to the threshold. Begun at half of it, and at all of it in the
+    second layer, with weights half as large, neurons spike, and learn, from the first batch: no start by the paper's rule.
+    """
+    return [np.vstack([w / 2, np.full_like(w[:1], bias)]) for w, bias in zip(weights, (0.05, 0.1), strict=True)]
+
+
 def audio_network(recipe, weights, pairs, bits=None):
     """The integer network of float weights: audiocoder and decoder."""
     network = quantize_network(
         ["audiocoder1", "audiocoder2", "decoder"], weights, n_steps=recipe.n_steps, bits=bits or recipe.weight_bits, decay=DECAY,
+        bias_rows=[recipe.bias, recipe.bias, 0],
         # Of dataset B the images are too many to carry along.
         arrays={"class_images": pairs.images} if recipe.pairing == "A" else {},
     )  # fmt: skip

@@ -8,7 +8,9 @@ time steps of one (``moments="all"``), and `rate_bptt` backpropagates a loss on 
 through time, which the paper does not do.
 
 Layers here are floats with v_threshold = 1; `quantize` turns them into integers. Weights are
-[fan_in, n_neurons], spikes [n_steps, n_samples, n], float32 unless given in float64.
+[fan_in, n_neurons], spikes [n_steps, n_samples, n], float32 unless given in float64. Where weights have
+more rows than there are inputs, `forward` and `backward` take the last ones for bias rows, whose inputs
+spike at every step.
 
 The arrays are NumPy's, or PyTorch's or CuPy's, on a GPU too: whatever the weights are. Only what all
 three call alike is used.
@@ -241,7 +243,10 @@ def forward(weights, spikes, decay, buffers=None, last_spikes=True):
     results = []
     for layer, w in enumerate(weights):
         n_steps, n_samples, fan_in = spikes.shape
-        current = buffers.matmul(f"current {layer}", spikes.reshape(-1, fan_in), w).reshape(n_steps, n_samples, -1)
+        current = buffers.matmul(f"current {layer}", spikes.reshape(-1, fan_in), w[:fan_in])
+        if len(w) > fan_in:
+            current += w[fan_in:].sum(axis=0)
+        current = current.reshape(n_steps, n_samples, -1)
         carried = namespace(current).zeros_like(current[0])
         counts = namespace(current).zeros_like(current[0])
         keep = last_spikes or layer < len(weights) - 1
@@ -366,12 +371,21 @@ def backward(weights, spikes, results, d_output, decay, slope, trained, d_hidden
                 step += later
         flat = before.reshape(-1, n)
         if trained[layer]:
-            inputs = spikes if layer == 0 else results[layer - 1].spikes
-            gradients[layer] = buffers.matmul(f"gradient {layer}", inputs.reshape(-1, inputs.shape[-1]).T, flat)
+            gradients[layer] = _gradient(buffers, layer, spikes if layer == 0 else results[layer - 1].spikes, flat, len(weights[layer]))
         if not any(trained[:layer]):
             break
-        d_spikes = buffers.matmul(f"d_spikes {layer}", flat, (weights[layer] * factor).T).reshape(n_steps, -1, len(weights[layer]))
+        fan_in = results[layer - 1].before.shape[-1]
+        d_spikes = buffers.matmul(f"d_spikes {layer}", flat, (weights[layer][:fan_in] * factor).T).reshape(n_steps, -1, fan_in)
     return gradients
+
+
+def _gradient(buffers, layer, spikes, d_vmem, n_rows):
+    """dL/d(a layer's weights) [n_rows, n_neurons]; ``d_vmem`` is [n_steps · n_samples, n_neurons]."""
+    gradient = buffers.matmul(f"gradient {layer}", spikes.reshape(-1, spikes.shape[-1]).T, d_vmem)
+    n_bias = n_rows - len(gradient)
+    if not n_bias:
+        return gradient
+    return namespace(gradient).concatenate([gradient, *[d_vmem.sum(axis=0)[None]] * n_bias])
 
 
 def _stays(vmem, out):

@@ -142,7 +142,7 @@ def left_out(speaker, fast) -> Task:
     """
     return augmented(
         fast, phases=LEFT_OUT_PHASES, augmentation=LEFT_OUT_AUGMENTATION, variants=4, kernel=asdict(LEFT_OUT_KERNEL), leave_out=speaker,
-        refit=True, front_end=UNKNOWN_SPEAKER, voice_rates=(160,), voice_pitches=(35, 65), flite=not fast, class_weight=1.0,
+        refit=True, front_end=UNKNOWN_SPEAKER, voice_rates=(160,), voice_pitches=(35, 65), flite=not fast, class_weight=5.0, bias=True,
     )  # fmt: skip
 
 
@@ -150,7 +150,7 @@ def left_out(speaker, fast) -> Task:
 # speakers left out themselves (results/README.md).
 UNKNOWN_SPEAKER = dict(tempo_norm=0.5, long_seconds=0.45, frame_norm=0.7, spread_db=9.0)
 LEFT_OUT_AUGMENTATION = recipes.Augmentation(speed=0.1, warp=0.5, time_warp=0.15, equaliser_db=4.0, noisy_share=0.4)
-LEFT_OUT_KERNEL = Kernel(channels=15, frames=7, channel_stride=3, frame_stride=3, filters=8)
+LEFT_OUT_KERNEL = Kernel(channels=15, frames=7, channel_stride=3, frame_stride=3, filters=16)
 
 AUGMENTED_PHASES = (
     Phase("vmem", epochs=1, learning_rate=5e-4, final_rate=5e-5, n_steps=60),
@@ -158,7 +158,4 @@ AUGMENTED_PHASES = (
     Phase("bptt", epochs=3, learning_rate=1e-3, n_steps=60, slope=4.0, weight_limit=1.0),
 )
 # Short trains: rates learnt on them hold for long ones.
-LEFT_OUT_PHASES = (
-    Phase("vmem", epochs=1, learning_rate=5e-4, final_rate=5e-5),
-    Phase("bptt", epochs=40, learning_rate=2e-3, slope=4.0, weight_limit=1.0),
-)
+LEFT_OUT_PHASES = (Phase("bptt", epochs=160, learning_rate=2e-3, slope=4.0, weight_limit=1.0),)

@@ -38,6 +38,15 @@ def test_a_shared_gradient_is_that_of_the_filters():
     np.testing.assert_array_equal(shared, layer.layer(own))
 
 
+def test_a_shared_bias_is_one_of_each_filter():
+    rng = np.random.default_rng(5)
+    layer = Convolution(7, 5, KERNEL)
+    gradient = rng.normal(size=(36, 48))
+    shared = layer.share(gradient)
+    np.testing.assert_array_equal(shared[:35], layer.share(gradient[:35]))
+    np.testing.assert_allclose(shared[35].reshape(12, 4), np.tile(gradient[35].reshape(12, 4).sum(axis=0), (12, 1)))
+
+
 def test_initial_weights_are_those_of_filters():
     layer = Convolution(7, 5, KERNEL)
     weight = layer.initial_weights(np.random.default_rng(3))
@@ -49,6 +58,22 @@ def test_initial_weights_are_those_of_filters():
 def test_patches_larger_than_the_input_are_refused():
     with pytest.raises(ValueError, match="3 × 2 in 39 × 1"):
         Convolution(39, 1, KERNEL)
+
+
+def test_trained_biases_reach_the_integer_network(data_dir):
+    """A bias row for both layers of the audiocoder, one value for each filter, that has moved."""
+    recipe = recipes.recipe("tiny", kernel=Kernel(12, 3, 9, 3, 5), bias=True, phases=recipes.TINY.phases[1:])
+    run = stage.Run(recipe, 0, data_dir, log=lambda text: None)
+    rng = np.random.default_rng(4)
+    encoder, decoder = rng.normal(0, 0.1, (784, 49)), rng.normal(0, 0.1, (49, 784))
+    trained = train_speech.train_audiocoder(run, recipe, *train_speech.utterances(run, recipe), encoder, decoder)
+    layer = Convolution(39, 6, recipe.kernel)
+    bias = trained.weights[0][-1].reshape(-1, 5)
+    assert trained.weights[0].shape == (39 * 6 + 1, layer.n_neurons) and trained.weights[1].shape == (layer.n_neurons + 1, 49)
+    np.testing.assert_array_equal(bias, np.tile(bias[0], (len(bias), 1)))
+    assert np.abs(bias).min() > 1e-3 and np.abs(trained.weights[1][-1]).max() > 1e-3
+    network = train_speech.audio_network(recipe, trained.weights, trained.pairs)
+    assert [step.bias_rows for step in network.layers] == [1, 1, 0] and network.sizes == (39 * 6, layer.n_neurons, 49, 784)
 
 
 def test_trained_weights_are_still_shared(data_dir):

@@ -38,6 +38,16 @@ def test_class_image_loss_equals_finite_differences(class_weight):
     assert_gradient(lambda c: losses.class_image_loss(c, labels, class_images(), class_weight), counts)
 
 
+def test_smoothed_cross_entropy_is_lowest_at_its_shares():
+    labels = np.array([1, 0, 2])
+    wanted = np.full((3, 3), 0.1)
+    wanted[np.arange(3), labels] = 0.8
+    loss, gradient = losses.cross_entropy(np.log(wanted), labels, smoothing=0.3)
+    np.testing.assert_allclose(gradient, 0, atol=1e-12)
+    np.testing.assert_allclose(loss, -(0.8 * np.log(0.8) + 0.2 * np.log(0.1)))
+    assert_gradient(lambda c: losses.cross_entropy(c, labels, smoothing=0.3), np.random.default_rng(6).normal(size=(3, 3)))
+
+
 def test_class_image_loss_of_weight_0_is_image_loss():
     counts, labels = np.random.default_rng(4).uniform(0, 5, (4, 12)), np.array([0, 2, 1, 2])
     for found, expected in zip(

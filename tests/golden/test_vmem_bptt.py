@@ -222,14 +222,36 @@ def test_silent_inputs_may_be_left_out():
         assert np.abs(one - before).max() > 1e-3
 
 
-def test_forward_equals_the_integer_layers():
+def test_bias_rows_are_those_of_inputs_that_always_spike():
+    rng = np.random.default_rng(25)
+    first, second = rng.normal(0.1, 0.3, (9, 5)), rng.normal(0.1, 0.3, (6, 4))
+    spikes = (rng.random((8, 3, 7)) < 0.4).astype(float)
+    d_output = rng.normal(size=(3, 4))
+    found = vmem_bptt.forward([first, second], spikes, DECAY)
+    gradients = vmem_bptt.backward([first, second], spikes, found, d_output, DECAY, 3.0, [True, True])
+
+    # The same with two more inputs, and a hidden neuron that spikes at every step: its own weights count for nothing.
+    always = np.concatenate([spikes, np.ones((8, 3, 2))], axis=-1)
+    wide = np.hstack([first, np.full((9, 1), 100.0)])
+    expected = vmem_bptt.forward([wide, second], always, DECAY)
+    for one, two in zip(vmem_bptt.forward([first, second], spikes, DECAY), expected, strict=True):
+        np.testing.assert_array_equal(one.counts, two.counts[:, : one.counts.shape[1]])
+    assert (expected[0].counts[:, 5] == 8).all() and 0 < expected[1].spikes.mean() < 1
+    by_hand = vmem_bptt.backward([wide, second], always, expected, d_output, DECAY, 3.0, [True, True])
+    np.testing.assert_allclose(gradients[0], by_hand[0][:, :5], rtol=1e-12)
+    np.testing.assert_allclose(gradients[1], by_hand[1], rtol=1e-12)
+    assert np.abs(gradients[0][7:]).min() > 0 and np.abs(gradients[1][5:]).min() > 0
+
+
+@pytest.mark.parametrize("bias_rows", [0, 1])
+def test_forward_equals_the_integer_layers(bias_rows):
     from lifarray.golden.quantize import quantize_network
 
     rng = np.random.default_rng(15)
     # Weights on a grid, and no leak, so that float and integer arithmetic are both exact.
-    weights = [rng.integers(-20, 30, (12, 9)) / 32, rng.integers(-20, 30, (9, 7)) / 32]
+    weights = [rng.integers(-20, 30, (fan_in + bias_rows, n)) / 32 for fan_in, n in ((12, 9), (9, 7))]
     spikes = rng.random((4, 10, 12)) < 0.4
-    network = quantize_network(["a", "b"], weights, n_steps=10, decay=256)
+    network = quantize_network(["a", "b"], weights, n_steps=10, decay=256, bias_rows=[bias_rows, bias_rows])
     expected = network.run(spikes)
     found = vmem_bptt.forward(weights, spikes.transpose(1, 0, 2).astype(float), 1.0)
     for layer in range(2):
