@@ -31,8 +31,10 @@ def test_the_papers_rule(torch, trace):
     check(step, torch, *problem())
 
 
-def test_backpropagation_through_time(torch):
+@pytest.mark.parametrize("bias_rows", [0, 1])
+def test_backpropagation_through_time(torch, bias_rows):
     weights, spikes, target = problem()
+    weights = [np.vstack([w, np.full((bias_rows, w.shape[1]), 0.05)]) for w in weights]
     buffers = {}
 
     def step(weights, spikes, target, optimizer):
