@@ -416,7 +416,7 @@ def rate_bptt_batch(
         The same for every batch: saves a fifth of the time.
     inputs : int [fan_in of ``spikes``], optional
         Which inputs of the first layer ``spikes`` holds: all others are silent in the whole batch, as
-        a third of MNIST's pixels is, and are not computed with.
+        a third of MNIST's pixels is, and are not computed with. Not for a first layer with bias rows.
 
     Returns
     -------

@@ -48,6 +48,14 @@ def test_smoothed_cross_entropy_is_lowest_at_its_shares():
     assert_gradient(lambda c: losses.cross_entropy(c, labels, smoothing=0.3), np.random.default_rng(6).normal(size=(3, 3)))
 
 
+def test_class_image_loss_adds_the_smoothed_cross_entropy():
+    counts, labels = losses.normalise(np.random.default_rng(7).random((4, 12))) * 1e6, np.array([0, 2, 1, 2])
+    found = losses.class_image_loss(counts, labels, class_images(), 2.0, sharpness=5.0, smoothing=0.2)[0]
+    scores = 5.0 * counts / 1e6 @ class_images().T / 12
+    expected = losses.image_loss(counts, class_images()[labels])[0] + 2.0 * losses.cross_entropy(scores, labels, 0.2)[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
 def test_class_image_loss_of_weight_0_is_image_loss():
     counts, labels = np.random.default_rng(4).uniform(0, 5, (4, 12)), np.array([0, 2, 1, 2])
     for found, expected in zip(
