@@ -231,6 +231,28 @@ def test_an_anns_learning_rate_is_chosen_on_validation_images(counted, tmp_path,
     assert results.ann_row("ANN", work) == ["ANN, learning rate 0.2", "", "0.4000", "", ""]
 
 
+def test_the_mean_over_speakers_is_of_seeds_that_have_them_all(tmp_path, data_dir, monkeypatch):
+    def train(p, context):
+        return Result({"int8": {"accuracy": 0.5 + p["seed"] / 10, "mse": 0.3 if p["leave_out"] == "jackson" else 0.2}})
+
+    def start(p, context):
+        return Result({}, weights={"none": np.zeros(1)})
+
+    monkeypatch.setattr(tasks, "kinds", lambda: {"snn-audiocoder": train, "snn-autoencoder": start})
+    target = targets.TARGETS["speakers"]
+    work = target.tasks(False, data_dir)
+    assert {task.parameters["seed"] for task in work} == set(settings.SEEDS)
+    missing = next(t for t in work if t.parameters["seed"] == 3 and t.parameters["leave_out"] == "lucas")
+    schedule.run_tasks([task for task in work if task is not missing], tmp_path, log=silent)
+    shown = target.show(targets.Results(tmp_path, data_dir), fast=False)
+    rows = {row[0]: row[1:] for row in shown.rows}
+    assert rows["george"] == ["0.700 (0.600 to 0.800, 3 seeds)", "0.200 (0.200 to 0.200, 3 seeds)"]
+    assert rows["lucas"] == ["0.650 (0.600 to 0.700, 2 seeds)", "0.200 (0.200 to 0.200, 2 seeds)"]
+    assert rows["mean"] == ["0.650 (0.600 to 0.700, 2 seeds)", "0.220 (0.220 to 0.220, 2 seeds)"]
+    (bars,) = shown.panels[0].series
+    assert bars.spread[bars.x.index("george")] == (0.6, 0.8)
+
+
 def test_leaks_are_the_hardwares():
     assert [settings.alpha_to_decay(alpha) for alpha in (0, 0.01, 0.1, 1)] == [256, 253, 230, 0]
 
