@@ -39,6 +39,9 @@ class FrontEnd:
         Frames this far below the loudest one are silence where they lead or trail.
     noise_margin_db : float
         What stays within this margin above the recording's quiet frames is silence too.
+    steady_db : float
+        That margin counts where the levels of the quietest frames (5th to 20th percentile) lie within so many dB,
+        as those of noise do; if not, the recording is cut tightly and its quietest frames are speech. 0: it always counts.
     max_seconds : float
         Longest utterance, after trimming.
     range_db : float
@@ -76,6 +79,7 @@ class FrontEnd:
     high_hz: float = 3800.0
     trim_db: float = 25.0
     noise_margin_db: float = 8.0
+    steady_db: float = 0.0
     max_seconds: float = 3.0
     range_db: float = 45.0
     tilt_db: float = 20.0
@@ -161,10 +165,12 @@ class FrontEnd:
         """Drop leading and trailing silence: float [n, n_channels] to [n', n_channels]."""
         loudness = 10.0 * np.log10((10.0 ** (levels / 10.0)).sum(axis=1))
         peak = loudness.max()
-        quiet = np.percentile(loudness, 10) + self.noise_margin_db
-        # A recording cut tightly has no quiet frames: then speech itself would be trimmed.
-        quiet = min(quiet, peak - self.trim_db / 2)
-        loud = np.flatnonzero(loudness >= max(peak - self.trim_db, quiet))
+        threshold = peak - self.trim_db
+        lowest, low, higher = np.percentile(loudness, (5, 10, 20))
+        if not self.steady_db or higher - lowest <= self.steady_db:
+            # A recording cut tightly has no quiet frames: then speech itself would be trimmed.
+            threshold = max(threshold, min(low + self.noise_margin_db, peak - self.trim_db / 2))
+        loud = np.flatnonzero(loudness >= threshold)
         first, last = loud[0], loud[-1]
         seconds = (last - first + 1) * self.hop_samples / self.sample_rate_hz
         if seconds > self.max_seconds:

@@ -5,13 +5,18 @@ The comparison of images needs NumPy only; data sets and voices are imported whe
 
 import numpy as np
 
-from .audio import FrontEnd
+from .audio import FrontEnd, to_mono
+from .augment import Augmentation, augmented_rates
 from .encode import poisson
 from .errors import UserError
 
 BATCH = 64
 EVALUATION_SEED = 2019
 """Of the Poisson encoder: an evaluation repeats to the last spike."""
+IN_NOISE = Augmentation(
+    speed=0.0, warp=0.0, noise_db=(10.0, 10.0), noisy_share=1.0, silence_seconds=0.3, equaliser_db=0.0, cut=0.0, time_warp=0.0
+)
+"""Between white and pink, 10 dB below the speech, and up to 0.3 s of it before and after."""
 
 
 def normalise(images):
@@ -120,6 +125,12 @@ def recording_rates(front_end, recordings):
     return np.array(rates, dtype=np.float32), np.array([r.digit for r in recordings])
 
 
+def noisy_rates(front_end, recordings, rng):
+    """Rates [n, fan_in] of `datasets.Recording`s in noise (`IN_NOISE`)."""
+    hz = front_end.sample_rate_hz
+    return np.stack([augmented_rates(front_end, to_mono(*r.read(), hz, str(r.path)), IN_NOISE, rng) for r in recordings])
+
+
 def voice_rates(front_end, voices, rates=(130, 160, 200), pitches=(50,)):
     """Rates [n, fan_in] and digits [n] of the ten digits by synthetic voices."""
     from .voices import digits
@@ -131,8 +142,8 @@ def voice_rates(front_end, voices, rates=(130, 160, 200), pitches=(50,)):
 def evaluate(network, data_dir=None) -> dict:
     """The network's figures on the test set that its recipe names.
 
-    An audio network: FSDD's test indices 0-4, and the held-out voices where espeakng-loader is
-    installed. An autoencoder or a classifier: the test set of its images.
+    An audio network: FSDD's test indices 0-4, plain and in noise, and the held-out voices where
+    espeakng-loader is installed. An autoencoder or a classifier: the test set of its images.
 
     Parameters
     ----------
@@ -142,7 +153,7 @@ def evaluate(network, data_dir=None) -> dict:
 
     Returns
     -------
-    dict: "set", "n", "mse"; classifiers "accuracy" instead; audio networks also "accuracy" and "held_out_voices"
+    dict: "set", "n", "mse"; classifiers "accuracy" instead; audio networks also "accuracy", "in_noise", "held_out_voices"
 
     Raises
     ------
@@ -161,8 +172,11 @@ def evaluate(network, data_dir=None) -> dict:
     if name != "fsdd-test":
         raise UserError(f"the network's recipe names no known set to evaluate on ({name!r}): choose another network")
     ears = front_end(network)
-    rates, labels = recording_rates(ears, datasets.fsdd("test", data_dir))
+    recordings = datasets.fsdd("test", data_dir)
+    rates, labels = recording_rates(ears, recordings)
     result = {"set": name, **score_audio(network, rates, labels, rng)}
+    noise = np.random.default_rng(EVALUATION_SEED)
+    result["in_noise"] = score_audio(network, noisy_rates(ears, recordings, noise), labels, noise)
     leave_out = network.meta.get("leave_out")
     if leave_out:
         rates, labels = recording_rates(ears, datasets.fsdd("all", data_dir, speakers=[leave_out]))

@@ -60,6 +60,23 @@ def test_silence_around_the_word_is_trimmed(front_end):
     assert np.corrcoef(found, expected)[0, 1] > 0.9
 
 
+def test_a_weak_end_is_kept_where_nothing_is_steady_noise_and_noise_is_trimmed_where_it_is():
+    rng = np.random.default_rng(1)
+    fading = 0.08 * np.exp(np.linspace(0, -1.2, 1600)) * rng.normal(size=1600)
+    tight = np.concatenate([tone(400, 0.3), fading])
+
+    def seconds(samples, steady_db):
+        ears = audio.FrontEnd(trim_db=20.0, steady_db=steady_db)
+        return len(ears.trim(ears.levels(samples))) * ears.hop_samples / RATE_HZ
+
+    assert seconds(tight, 3.0) > 0.4 > 0.35 > seconds(tight, 0.0)
+    # In a room: the noise is 15 dB below the tone, and what lies below it is lost in any case.
+    padded = np.concatenate([np.zeros(2400), tight, np.zeros(2400)])
+    noisy = padded + 0.3 / np.sqrt(2) * 10 ** (-15 / 20) * rng.normal(size=len(padded))
+    assert 0.25 < seconds(noisy, 3.0) < 0.35
+    assert seconds(noisy, 3.0) == seconds(noisy, 0.0)
+
+
 def test_slower_speech_gives_the_same_rates(front_end):
     slow = np.concatenate([tone(400, 0.4), tone(2000, 0.4)])
     assert np.corrcoef(front_end.rates(slow, RATE_HZ), front_end.rates(word(), RATE_HZ))[0, 1] > 0.95

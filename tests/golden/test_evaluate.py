@@ -95,6 +95,8 @@ def test_the_committed_network_reaches_its_figures(demo, data_dir):
     figures = evaluate.evaluate(demo, data_dir)
     assert figures["set"] == "fsdd-test" and figures["n"] >= 250
     assert figures["accuracy"] >= 0.97 and figures["mse"] <= 0.10
+    assert figures["in_noise"]["n"] == figures["n"]
+    assert 0.80 <= figures["in_noise"]["accuracy"] < figures["accuracy"]
     if "held_out_voices" in figures:
         assert figures["held_out_voices"]["n"] >= 100
         assert figures["held_out_voices"]["accuracy"] >= 0.80
